@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+
+pub mod engine;
+pub mod names;
+pub mod offers;
+pub mod progress;
+pub mod queue;
+pub mod settings;
+pub mod signup;
+pub mod sweep;
+
+mod act;
+mod backoff;
+mod dispute;
+mod heard;
+mod lane;
+mod listed;
+mod memory;
+mod observe;
+mod reconcile;
+mod resync;
+mod worker;
+
+pub use engine::{Engine, Health, Ports};
+pub use settings::Settings;

@@ -1,0 +1,324 @@
+//! Which names are taken, in memory, and by which sessions and subscriptions.
+//!
+//! Built from Stripe's lists at the start and kept by looking. It only ever says "ask Stripe for
+//! these ids": losing it costs one resync, never a trial. An open session leaves the index when
+//! Stripe says that it is over, never by the clock, so a payment in the last second is safe.
+
+mod entry;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tamesuke_domain::checkout::{Checkout, CheckoutStatus};
+use tamesuke_domain::ids::{CheckoutId, SubscriptionId};
+use tamesuke_domain::metadata::Metadata;
+use tamesuke_domain::order::Email;
+use tamesuke_domain::subdomain::Subdomain;
+use tamesuke_domain::time::Timestamp;
+
+use entry::{Entry, Held};
+
+/// An open session, as far as a second customer's form needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenCheckout {
+    /// Its id.
+    pub id: CheckoutId,
+    /// The page to pay on.
+    pub url: Option<String>,
+    /// When it lapses.
+    pub expires: Timestamp,
+    /// The browser it was made for.
+    pub reference: Option<String>,
+    /// The address it was made with.
+    pub email: Option<Email>,
+    /// What was asked for.
+    pub metadata: Metadata,
+}
+
+/// Whether a name can be had, cheapest answer first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody has it.
+    Free,
+    /// Somebody is about to pay for it.
+    Open(OpenCheckout),
+    /// A paid trial has it.
+    Trial,
+    /// A trial of it is being removed.
+    Leaving,
+    /// Something that is not ours stands under it.
+    Blocked,
+}
+
+/// The ids that a look at a name reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Sessions that were not over when last seen.
+    pub checkouts: Vec<CheckoutId>,
+    /// Subscriptions whose story is not over.
+    pub subscriptions: Vec<SubscriptionId>,
+}
+
+/// What is known of a session whoever asks about it by id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The name it was made for.
+    pub subdomain: Subdomain,
+    /// The subscription it became.
+    pub subscription: Option<SubscriptionId>,
+    /// Whether it can still be paid.
+    pub open: bool,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    complete: bool,
+    entries: BTreeMap<Subdomain, Entry>,
+    sessions: BTreeMap<CheckoutId, Session>,
+    blocked: BTreeSet<Subdomain>,
+    newest: Option<(Timestamp, CheckoutId)>,
+}
+
+/// The index of names.
+#[derive(Debug, Default)]
+pub struct Names(Mutex<Index>);
+
+impl Names {
+    fn lock(&self) -> MutexGuard<'_, Index> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the first listing is in.
+    pub fn is_complete(&self) -> bool {
+        self.lock().complete
+    }
+
+    /// Says that the first listing is in.
+    pub fn set_complete(&self) {
+        self.lock().complete = true;
+    }
+
+    /// Whether a name can be had; none before the first listing is in.
+    pub fn standing(&self, name: &Subdomain) -> Option<Standing> {
+        let index = self.lock();
+        if !index.complete {
+            return None;
+        }
+        let entry = index.entries.get(name);
+        let held = entry.map_or(Held::No, |entry| entry.held);
+        let open = entry.and_then(|entry| entry.open.as_deref().cloned());
+        let pending = entry.is_some_and(|entry| !entry.checkouts.is_empty() || entry.unread);
+        Some(match (held, open) {
+            (Held::Trial, _) => Standing::Trial,
+            (Held::Leaving, _) => Standing::Leaving,
+            (Held::No, Some(open)) => Standing::Open(open),
+            (Held::No, None) if pending => Standing::Trial,
+            (Held::No, None) if index.blocked.contains(name) => Standing::Blocked,
+            (Held::No, None) => Standing::Free,
+        })
+    }
+
+    /// What a look at a name must read.
+    pub fn known(&self, name: &Subdomain) -> Known {
+        let index = self.lock();
+        index.entries.get(name).map_or_else(Known::default, |entry| Known {
+            checkouts: entry.checkouts.clone(),
+            subscriptions: entry.subscriptions.iter().filter(|(_, over)| !over).map(|(id, _)| id.clone()).collect(),
+        })
+    }
+
+    /// Subscriptions of a name whose story is over.
+    pub fn over(&self, name: &Subdomain) -> Vec<SubscriptionId> {
+        let index = self.lock();
+        let of_name = index.entries.get(name).map(|entry| &entry.subscriptions);
+        of_name.into_iter().flatten().filter(|(_, over)| *over).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// What is known of a session.
+    pub fn of_session(&self, id: &CheckoutId) -> Option<Session> {
+        self.lock().sessions.get(id).cloned()
+    }
+
+    /// Open sessions made for a browser, with their names.
+    pub fn of_reference(&self, reference: &str) -> Vec<(Subdomain, OpenCheckout)> {
+        self.lock()
+            .entries
+            .iter()
+            .filter_map(|(name, entry)| Some((name.clone(), entry.open.as_deref().cloned()?)))
+            .filter(|(_, open)| open.reference.as_deref() == Some(reference))
+            .collect()
+    }
+
+    /// The newest session known, from which a list of later ones starts.
+    pub fn newest_session(&self) -> Option<CheckoutId> {
+        self.lock().newest.as_ref().map(|(_, id)| id.clone())
+    }
+
+    /// How many open sessions there are.
+    pub fn open_sessions(&self) -> usize {
+        self.lock().entries.values().filter(|entry| entry.open.is_some()).count()
+    }
+
+    /// Adds a session that something hinted at; a look will read it.
+    pub fn hint_session(&self, name: &Subdomain, id: &CheckoutId) {
+        let mut index = self.lock();
+        index.entries.entry(name.clone()).or_default().add_checkout(id);
+    }
+
+    /// Adds a subscription that something hinted at; a look will read it, again if it was over.
+    pub fn hint_subscription(&self, name: &Subdomain, id: &SubscriptionId) {
+        let mut index = self.lock();
+        let entry = index.entries.entry(name.clone()).or_default();
+        entry.set_over(id, false);
+        entry.unread = true;
+    }
+
+    /// Adds a subscription unless it is known already, over or not.
+    pub fn add_subscription(&self, name: &Subdomain, id: &SubscriptionId, over: bool) {
+        let mut index = self.lock();
+        let entry = index.entries.entry(name.clone()).or_default();
+        if entry.add_subscription(id, over) {
+            entry.unread |= !over;
+        }
+    }
+
+    /// Makes a look read every subscription of a name again: something of it was seen left over.
+    pub fn reopen(&self, name: &Subdomain) {
+        if let Some(entry) = self.lock().entries.get_mut(name) {
+            entry.subscriptions.iter_mut().for_each(|(_, over)| *over = false);
+        }
+    }
+
+    /// Takes in a session as Stripe shows it.
+    pub fn see_session(&self, name: &Subdomain, checkout: &Checkout) {
+        let mut index = self.lock();
+        if checkout.status == CheckoutStatus::Expired {
+            index.sessions.remove(&checkout.id);
+        } else {
+            let session = Session {
+                subdomain: name.clone(),
+                subscription: checkout.subscription.clone(),
+                open: checkout.status == CheckoutStatus::Open,
+            };
+            index.sessions.insert(checkout.id.clone(), session);
+        }
+        let newest = (checkout.created, checkout.id.clone());
+        if index.newest.as_ref().is_none_or(|known| known.0 <= newest.0) {
+            index.newest = Some(newest);
+        }
+        index.entries.entry(name.clone()).or_default().see(checkout);
+    }
+
+    /// A subscription that Stripe does not show any more.
+    pub fn forget_subscription(&self, name: &Subdomain, id: &SubscriptionId) {
+        if let Some(entry) = self.lock().entries.get_mut(name) {
+            entry.subscriptions.retain(|(known, _)| known != id);
+        }
+    }
+
+    /// A session that Stripe does not show any more.
+    pub fn forget_session(&self, name: &Subdomain, id: &CheckoutId) {
+        let mut index = self.lock();
+        index.sessions.remove(id);
+        if let Some(entry) = index.entries.get_mut(name) {
+            entry.remove_checkout(id);
+            entry.open.take_if(|open| open.id == *id);
+        }
+    }
+
+    /// A look found a live trial under the name, or one on its way out.
+    pub fn hold(&self, name: &Subdomain, live: bool) {
+        let held = if live { Held::Trial } else { Held::Leaving };
+        let mut index = self.lock();
+        let entry = index.entries.entry(name.clone()).or_default();
+        entry.held = held;
+        entry.unread = false;
+    }
+
+    /// A look found nothing that holds the name; `over` are subscriptions whose story is over.
+    pub fn release(&self, name: &Subdomain, over: &[SubscriptionId]) {
+        let mut index = self.lock();
+        if let Some(entry) = index.entries.get_mut(name) {
+            entry.held = Held::No;
+            entry.unread = false;
+            for id in over {
+                entry.set_over(id, true);
+            }
+            if entry.is_empty() {
+                index.entries.remove(name);
+            }
+        }
+    }
+
+    /// The names under which something of others stands, as a listing shows them.
+    pub fn set_blocked(&self, names: BTreeSet<Subdomain>) {
+        self.lock().blocked = names;
+    }
+
+    /// Whether any session or subscription of the name is known.
+    pub fn is_known(&self, name: &Subdomain) -> bool {
+        self.lock().entries.contains_key(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(id: &str, status: CheckoutStatus) -> Checkout {
+        Checkout {
+            id: id.parse().unwrap(),
+            status,
+            url: None,
+            created: Timestamp::from_unix(1),
+            expires: Timestamp::from_unix(2),
+            reference: Some("browser".into()),
+            email: None,
+            subscription: None,
+            metadata: Metadata::new(),
+        }
+    }
+
+    #[test]
+    fn before_the_first_listing_nothing_is_known_to_be_free() {
+        let names = Names::default();
+        assert_eq!(names.standing(&"a".parse().unwrap()), None);
+        names.set_complete();
+        assert_eq!(names.standing(&"a".parse().unwrap()), Some(Standing::Free));
+    }
+
+    #[test]
+    fn an_open_session_holds_its_name_until_stripe_says_it_is_over() {
+        let (names, name) = (Names::default(), "a".parse().unwrap());
+        names.set_complete();
+        names.see_session(&name, &session("cs_1", CheckoutStatus::Open));
+        assert!(matches!(names.standing(&name), Some(Standing::Open(_))));
+        assert_eq!(names.of_reference("browser").len(), 1);
+        names.see_session(&name, &session("cs_1", CheckoutStatus::Expired));
+        assert_eq!(names.standing(&name), Some(Standing::Free));
+    }
+
+    #[test]
+    fn a_paid_session_without_its_subscription_yet_still_holds_the_name() {
+        let (names, name) = (Names::default(), "a".parse().unwrap());
+        names.set_complete();
+        names.see_session(&name, &session("cs_1", CheckoutStatus::Complete));
+        assert_eq!(names.standing(&name), Some(Standing::Trial));
+        assert_eq!(names.known(&name).checkouts.len(), 1);
+    }
+
+    #[test]
+    fn a_closed_subscription_is_not_read_again_unless_something_is_left_over() {
+        let (names, name) = (Names::default(), "a".parse().unwrap());
+        names.set_complete();
+        let id: SubscriptionId = "sub_1".parse().unwrap();
+        names.hint_subscription(&name, &id);
+        names.hold(&name, true);
+        assert_eq!(names.standing(&name), Some(Standing::Trial));
+        names.release(&name, std::slice::from_ref(&id));
+        assert_eq!(names.standing(&name), Some(Standing::Free));
+        assert!(names.known(&name).subscriptions.is_empty());
+        names.reopen(&name);
+        assert_eq!(names.known(&name).subscriptions, [id]);
+    }
+}

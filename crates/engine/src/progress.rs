@@ -1,0 +1,54 @@
+//! What watching customers see: the last look's state of each trial, and a bell for each name.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tamesuke_domain::ids::SubscriptionId;
+use tamesuke_domain::state::Progress;
+use tamesuke_domain::subdomain::Subdomain;
+use tokio::sync::watch;
+
+/// The hub between passes and those who watch.
+#[derive(Debug, Default)]
+pub struct Hub {
+    seen: Mutex<BTreeMap<SubscriptionId, Progress>>,
+    bells: Mutex<BTreeMap<Subdomain, watch::Sender<u64>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Hub {
+    /// What the last look showed of a trial.
+    pub fn of(&self, id: &SubscriptionId) -> Option<Progress> {
+        lock(&self.seen).get(id).cloned()
+    }
+
+    /// Takes in what a look showed; gives whether anything of it is new.
+    pub(crate) fn publish(&self, id: &SubscriptionId, progress: Progress) -> bool {
+        lock(&self.seen).insert(id.clone(), progress.clone()) != Some(progress)
+    }
+
+    /// Drops what is known of a trial whose story is over and that nobody watches.
+    pub(crate) fn forget(&self, id: &SubscriptionId) {
+        lock(&self.seen).remove(id);
+    }
+
+    /// Rings for whoever watches a name.
+    pub(crate) fn ring(&self, name: &Subdomain) {
+        let mut bells = lock(&self.bells);
+        if let Some(bell) = bells.get(name) {
+            if bell.receiver_count() == 0 {
+                bells.remove(name);
+            } else {
+                bell.send_modify(|count| *count = count.wrapping_add(1));
+            }
+        }
+    }
+
+    /// A bell that rings when something of a name may have changed. Subscribe before looking.
+    pub fn subscribe(&self, name: &Subdomain) -> watch::Receiver<u64> {
+        lock(&self.bells).entry(name.clone()).or_insert_with(|| watch::channel(0).0).subscribe()
+    }
+}

@@ -1,0 +1,251 @@
+//! Keeps the index of names true: a full listing at the start and every ten minutes, and Stripe's
+//! events in between. A lost webhook costs at most one poll, a lost event at most one resync.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tamesuke_domain::checkout::{CheckoutStatus, OPEN_SECS};
+use tamesuke_domain::metadata;
+use tamesuke_domain::parts::TunnelName;
+use tamesuke_domain::planted::{self, Planted};
+use tamesuke_domain::ports::{Fault, Listing, Subscriptions, System};
+use tamesuke_domain::subdomain::Subdomain;
+use tamesuke_domain::time::{DAY_SECS, Monotonic, Timestamp};
+use tamesuke_domain::trial::{Subscription, Trial};
+
+use crate::backoff;
+use crate::engine::Engine;
+
+/// Sessions that old are over, whatever happened: 31 minutes and some room.
+const SESSIONS_BACK_SECS: i64 = OPEN_SECS + 4 * 60;
+/// A clock that an answer has moved by more makes the listing begin again.
+const CLOCK_OFF_MAX_SECS: i64 = 60;
+/// Subscriptions are looked for that long past the longest period.
+const SUBSCRIPTIONS_BACK_DAYS: i64 = 30;
+/// The event list shows small gaps: each poll reaches back that far.
+const EVENTS_OVERLAP_SECS: i64 = 300;
+/// The event list is asked again that soon after it failed, at first.
+const POLL_FAILED_MAX: Duration = Duration::from_secs(60);
+
+/// Most pages of one walk, and how many subscriptions a page may hold.
+const PAGES_MAX: usize = 10_000;
+const PAGE: usize = 100;
+/// How often a listing looks whether the worker has made room.
+const ROOM_LOOK: Duration = Duration::from_millis(200);
+
+/// Who takes in what a listing shows while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Nobody yet: no name is worked on before the first listing is complete.
+    Nobody,
+    /// The worker, which the listing waits for.
+    Worker,
+}
+
+impl Engine {
+    /// Lists until it succeeds once.
+    /// Gives whether all names were asked for; if not, a second listing must follow at once.
+    pub(crate) async fn first_resync(&self) -> bool {
+        let mut failures = 0;
+        let all_asked = loop {
+            match self.resync(Pace::Nobody).await {
+                Ok(all_asked) => break all_asked,
+                Err(fault) => {
+                    failures += 1;
+                    let wait = backoff::wait(failures, Duration::from_secs(30), self.ports.entropy.as_ref());
+                    let secs = wait.as_secs();
+                    tracing::warn!(error = %fault.chain(), "the first listing failed, the next comes in {secs} s");
+                    self.nap(wait).await;
+                }
+            }
+        };
+        self.resynced.store(true, Ordering::Release);
+        all_asked
+    }
+
+    /// Asks for a look at a listed name.
+    fn ask_for(&self, name: &Subdomain) {
+        if !planted::has(Planted::NoResync) && !planted::has(Planted::OnlyInMemory) {
+            self.queue.add(name);
+        }
+    }
+
+    /// Lists for ever.
+    pub(crate) async fn resync_for_ever(&self, mut at_once: bool) {
+        loop {
+            if !at_once {
+                let jitter = self.settings.resync_every.mul_f64(0.9 + self.ports.entropy.unit() / 5.0);
+                self.nap(jitter).await;
+            }
+            at_once = false;
+            if let Err(fault) = self.resync(Pace::Worker).await {
+                tracing::warn!(error = %fault.chain(), "a listing failed, the next one makes up for it");
+                continue;
+            }
+            self.sweep_forgotten().await;
+        }
+    }
+
+    pub(crate) async fn nap(&self, wait: Duration) {
+        let until = self.ports.clock.monotonic().plus(wait);
+        self.ports.clock.sleep_until(until).await;
+    }
+
+    /// Lists everything once and asks for a look at every name whose story is not over. Gives whether
+    /// all of them were asked for: at the pace of nobody, those past the cache's room are only indexed.
+    async fn resync(&self, pace: Pace) -> Result<bool, Fault> {
+        let (began, _) = self.now();
+        let all_asked = self.list_stripe(pace).await?;
+        self.list_machines(began).await;
+        Ok(all_asked)
+    }
+
+    /// Fills the index of names from Stripe's lists.
+    pub(crate) async fn list_stripe(&self, pace: Pace) -> Result<bool, Fault> {
+        let (_, assumed) = self.now();
+        let mut sessions = self.ports.billing.checkouts_since(assumed.plus_secs(-SESSIONS_BACK_SECS)).await?;
+        // Before Stripe's first answer the clock is the local one, which may be off by anything.
+        let (_, now) = self.now();
+        if now.secs_since(assumed).abs() > CLOCK_OFF_MAX_SECS {
+            sessions = self.ports.billing.checkouts_since(now.plus_secs(-SESSIONS_BACK_SECS)).await?;
+        }
+        for checkout in sessions {
+            let Some(name) = metadata::subdomain_of(&checkout.metadata, &self.settings.instance) else {
+                continue;
+            };
+            self.names.see_session(&name, &checkout);
+            // One whose subscription is known is asked for with that, by the list that shows it.
+            if checkout.status == CheckoutStatus::Complete && checkout.subscription.is_none() {
+                self.ask_for(&name);
+            }
+        }
+        let back_secs = (i64::from(self.settings.catalog.longest_days()) + SUBSCRIPTIONS_BACK_DAYS) * DAY_SECS;
+        let since = now.plus_secs(-back_secs);
+        let mut all_asked = true;
+        for which in [Subscriptions::Since(since), Subscriptions::LiveBefore(since)] {
+            all_asked &= self.walk(which, pace).await?;
+        }
+        self.names.set_complete();
+        Ok(all_asked)
+    }
+
+    /// Walks one list page by page, no faster than the worker takes in what it shows.
+    async fn walk(&self, which: Subscriptions, pace: Pace) -> Result<bool, Fault> {
+        let (mut after, mut all_asked) = (None, true);
+        for _ in 0..PAGES_MAX {
+            let read = self.ports.clock.monotonic();
+            let shown = self.ports.billing.subscriptions(which, after.as_ref()).await?;
+            for subscription in shown.subscriptions {
+                all_asked &= self.take_in(read, subscription, pace);
+            }
+            let Some(next) = shown.next else {
+                return Ok(all_asked);
+            };
+            after = Some(next);
+            while pace == Pace::Worker && !self.listed.has_room(self.ports.clock.monotonic(), PAGE) {
+                self.nap(ROOM_LOOK).await;
+            }
+        }
+        Err(Fault::Retryable {
+            system: System::Stripe,
+            operation: "list subscriptions",
+            retry_after: None,
+            cause: format!("the list did not end within {PAGES_MAX} pages").into(),
+        })
+    }
+
+    /// Indexes a listed subscription and asks for a look at its name, if its story is not over.
+    fn take_in(&self, read: Monotonic, subscription: Subscription, pace: Pace) -> bool {
+        let Some(name) = metadata::subdomain_of(&subscription.metadata, &self.settings.instance) else {
+            return true;
+        };
+        let trial = Trial::read(subscription.clone());
+        let over = trial.as_ref().is_ok_and(Trial::is_over);
+        let now = self.ports.clock.now();
+        if trial.is_ok_and(|trial| !over && trial.is_paid() && (trial.has_ended(now) || trial.record.refused.is_some()))
+        {
+            self.removals_seen.store(true, Ordering::Release);
+        }
+        self.names.add_subscription(&name, &subscription.id, over);
+        if over {
+            return true;
+        }
+        let room = self.listed.has_room(read, 1);
+        if room {
+            self.listed.keep(read, subscription);
+        }
+        if room || pace == Pace::Worker {
+            self.ask_for(&name);
+        }
+        room || pace == Pace::Worker
+    }
+
+    /// Names seen on the machines: those whose trials are all over are looked at again, unknown ones are
+    /// not sold. A name with a trial that is not over was asked for with Stripe's list: once more would
+    /// cost a read of each trial, ten minutes' worth of them where there are ten thousand.
+    async fn list_machines(&self, began: Monotonic) {
+        let listing = match self.ports.inventory.list(began).await {
+            Ok(listing) => listing,
+            Err(fault) => {
+                tracing::warn!(error = %fault.chain(), "the machines could not be listed, the next listing makes up for it");
+                return;
+            }
+        };
+        let mut blocked = BTreeSet::new();
+        for name in names_on(&listing, self.settings.policy.vmids) {
+            if self.names.is_known(&name) {
+                let idle = self.names.known(&name).subscriptions.is_empty();
+                if idle {
+                    self.names.reopen(&name);
+                    self.ask_for(&name);
+                }
+            } else {
+                blocked.insert(name);
+            }
+        }
+        self.names.set_blocked(blocked);
+    }
+
+    /// Asks for Stripe's events for ever.
+    pub(crate) async fn poll_for_ever(&self, from: Timestamp) {
+        let mut cursor = from;
+        let mut failures = 0;
+        loop {
+            let wait = if failures == 0 {
+                self.settings.poll_every
+            } else {
+                backoff::wait(failures, POLL_FAILED_MAX, self.ports.entropy.as_ref()).max(self.settings.poll_every)
+            };
+            self.nap(wait).await;
+            let since = cursor.plus_secs(-EVENTS_OVERLAP_SECS);
+            match self.ports.billing.events_since(since).await {
+                Ok(events) => {
+                    failures = 0;
+                    for event in events.into_iter().filter(|_| !planted::has(Planted::OnlyInMemory)) {
+                        cursor = cursor.max(event.created);
+                        if event.disputed && !self.heard.knows(&event.id) {
+                            self.tell_of_dispute(&event).await;
+                        }
+                        self.hint(&event);
+                    }
+                    self.heard.forget_before(cursor.plus_secs(-2 * EVENTS_OVERLAP_SECS));
+                }
+                Err(fault) => {
+                    failures += 1;
+                    tracing::warn!(error = %fault.chain(), "stripe's events could not be read");
+                }
+            }
+        }
+    }
+}
+
+fn names_on(listing: &Listing, vmids: tamesuke_domain::parts::VmidRange) -> BTreeSet<Subdomain> {
+    let tunnels = listing
+        .tunnels
+        .iter()
+        .filter_map(|tunnel| TunnelName::parse(&tunnel.name))
+        .filter(|parsed| vmids.contains(parsed.vmid))
+        .map(|parsed| parsed.subdomain);
+    tunnels.chain(listing.labels.iter().cloned()).collect()
+}
