@@ -1,0 +1,211 @@
+//! Hands mails to a server, and says of each what the server said of it.
+//!
+//! A mail is handed over only on a connection that was just proven to stand. So whatever fails before
+//! is "not reached", and what fails after, without the server's word, is not known.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lettre::message::header::ContentType;
+use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use tamesuke_domain::ports::{Cause, Delivery, Fault, Letter, Mailer, Note, System, Witness};
+
+use crate::message_id;
+use crate::texts::{Text, letter_text, note_text};
+
+/// How the connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// Plain first, then STARTTLS, which must succeed (port 587).
+    StartTls,
+    /// From the first byte (port 465).
+    Implicit,
+    /// Not at all; only for a server on this machine.
+    Off,
+}
+
+/// Which server, and who writes.
+#[derive(Debug, Clone)]
+pub struct SmtpSettings {
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The user; `apikey` for SendGrid.
+    pub user: String,
+    /// The password. Without one no mail is sent.
+    pub password: Option<SecretString>,
+    /// The encryption.
+    pub encryption: Encryption,
+    /// Certificates to trust beside the system's, in PEM.
+    pub ca_pem: Option<Vec<u8>>,
+    /// How long one exchange may take.
+    pub timeout: Duration,
+    /// The sender.
+    pub from: String,
+    /// Whom notes go to.
+    pub operator: Option<String>,
+    /// Where customers get help; shown in mails.
+    pub support: Option<String>,
+    /// The service domain: in Message-IDs and addresses.
+    pub service_domain: String,
+    /// A trial's address as people are shown it; holds the literal `{subdomain}`.
+    pub trial_url: String,
+    /// Where a new trial is ordered.
+    pub app_url: String,
+}
+
+/// Why the mailer can't be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SmtpError {
+    /// The sender or the operator's address does not read.
+    #[error("{0} is no mail address such as Tamesuke <noreply@persys.jp>")]
+    Address(&'static str),
+    /// The certificates or the TLS set-up can't be used.
+    #[error("the mail server's TLS can't be set up")]
+    Tls(#[source] lettre::transport::smtp::Error),
+}
+
+/// The port `Mailer` over SMTP.
+pub struct Smtp {
+    transport: Option<AsyncSmtpTransport<Tokio1Executor>>,
+    settings: SmtpSettings,
+    from: Mailbox,
+    operator: Option<Mailbox>,
+    witness: Arc<dyn Witness>,
+}
+
+impl Smtp {
+    /// A mailer; without a password it sends nothing.
+    pub fn new(settings: SmtpSettings, witness: Arc<dyn Witness>) -> Result<Self, SmtpError> {
+        let from = settings.from.parse().map_err(|_| SmtpError::Address("EMAIL_FROM"))?;
+        let operator = settings
+            .operator
+            .as_ref()
+            .map(|operator| operator.parse().map_err(|_| SmtpError::Address("OPERATOR_EMAIL")))
+            .transpose()?;
+        let transport = match &settings.password {
+            Some(password) => Some(transport(&settings, password)?),
+            None => None,
+        };
+        Ok(Self { transport, settings, from, operator, witness })
+    }
+
+    /// Whether the server takes our name and password.
+    pub async fn check(&self) -> Result<(), Fault> {
+        let Some(transport) = &self.transport else {
+            return Ok(());
+        };
+        match transport.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(retryable("greet the mail server", "it hung up")),
+            Err(error) => Err(retryable("log in to the mail server", error)),
+        }
+    }
+
+    async fn hand_over(&self, message: Message) -> Result<Delivery, Fault> {
+        let Some(transport) = &self.transport else {
+            return Err(retryable("send a mail", "mails are switched off"));
+        };
+        match transport.test_connection().await {
+            Ok(true) => {}
+            Ok(false) => return Ok(Delivery::TryLater),
+            Err(error) => {
+                tracing::warn!(%error, "the mail server is not reached");
+                return Ok(Delivery::TryLater);
+            }
+        }
+        self.witness.answered(System::Smtp);
+        match transport.send(message).await {
+            Ok(_) => Ok(Delivery::Accepted),
+            Err(error) if error.is_permanent() => {
+                tracing::warn!(code = ?error.status(), "the mail server refused a mail for good");
+                Ok(Delivery::Refused)
+            }
+            Err(error) if error.is_transient() => {
+                tracing::warn!(code = ?error.status(), "the mail server refused a mail for now");
+                Ok(Delivery::TryLater)
+            }
+            Err(error) => {
+                Err(Fault::Unknown { system: System::Smtp, operation: "send a mail", cause: Box::new(error) })
+            }
+        }
+    }
+
+    fn compose(&self, to: Mailbox, id: String, text: Text) -> Result<Message, Fault> {
+        let builder = Message::builder().from(self.from.clone()).to(to).subject(text.subject).message_id(Some(id));
+        let built = match text.html {
+            Some(html) => builder.multipart(MultiPart::alternative_plain_html(text.plain, html)),
+            None => builder.singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text.plain)),
+        };
+        built.map_err(|error| Fault::Refused {
+            system: System::Smtp,
+            operation: "write a mail",
+            cause: Box::new(error),
+        })
+    }
+}
+
+fn retryable(operation: &'static str, cause: impl Into<Cause>) -> Fault {
+    Fault::Retryable { system: System::Smtp, operation, retry_after: None, cause: cause.into() }
+}
+
+fn transport(
+    settings: &SmtpSettings,
+    password: &SecretString,
+) -> Result<AsyncSmtpTransport<Tokio1Executor>, SmtpError> {
+    let mut tls = TlsParameters::builder(settings.host.clone());
+    if let Some(pem) = &settings.ca_pem {
+        tls = tls.add_root_certificate(Certificate::from_pem(pem).map_err(SmtpError::Tls)?);
+    }
+    let tls = tls.build_rustls().map_err(SmtpError::Tls)?;
+    let tls = match settings.encryption {
+        Encryption::StartTls => Tls::Required(tls),
+        Encryption::Implicit => Tls::Wrapper(tls),
+        Encryption::Off => Tls::None,
+    };
+    Ok(AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(settings.host.clone())
+        .port(settings.port)
+        .tls(tls)
+        .timeout(Some(settings.timeout))
+        .credentials(Credentials::new(settings.user.clone(), password.expose_secret().to_owned()))
+        .build())
+}
+
+#[async_trait]
+impl Mailer for Smtp {
+    fn is_enabled(&self) -> bool {
+        self.transport.is_some()
+    }
+
+    async fn send(&self, letter: &Letter) -> Result<Delivery, Fault> {
+        let to: Mailbox = letter.to.expose().parse().map_err(|_| Fault::Refused {
+            system: System::Smtp,
+            operation: "write a mail",
+            // The library's own error would quote the address.
+            cause: "the customer's address does not read".into(),
+        })?;
+        let id = message_id(letter.kind.as_str(), letter.subscription.as_str(), &self.settings.service_domain);
+        let text = letter_text(letter, &self.settings).map_err(|error| Fault::Refused {
+            system: System::Smtp,
+            operation: "write a mail",
+            cause: Box::new(error),
+        })?;
+        self.hand_over(self.compose(to, id, text)?).await
+    }
+
+    async fn notify(&self, note: &Note) -> Result<Delivery, Fault> {
+        let (Some(to), true) = (&self.operator, self.is_enabled()) else {
+            tracing::info!(subdomain = %note.subdomain, "no OPERATOR_EMAIL or no mail server: the note on {} stands in this log only", note.subdomain);
+            return Ok(Delivery::Refused);
+        };
+        let stamp = jiff::Timestamp::now().as_millisecond();
+        let id = message_id("operator", &format!("{}.{stamp}", note.subdomain), &self.settings.service_domain);
+        self.hand_over(self.compose(to.clone(), id, note_text(note))?).await
+    }
+}

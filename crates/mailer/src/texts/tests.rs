@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use tamesuke_domain::catalog::Bilingual;
+
+use super::*;
+use crate::smtp::Encryption;
+
+fn settings() -> SmtpSettings {
+    SmtpSettings {
+        host: "smtp.example".into(),
+        port: 587,
+        user: "apikey".into(),
+        password: None,
+        encryption: Encryption::StartTls,
+        ca_pem: None,
+        timeout: Duration::from_secs(1),
+        from: "Tamesuke <noreply@persys.jp>".into(),
+        operator: None,
+        support: Some("support@persys.jp".into()),
+        service_domain: "persys.jp".into(),
+        trial_url: "https://{subdomain}.persys.jp".into(),
+        app_url: "https://app.persys.jp".into(),
+    }
+}
+
+fn letter(kind: MailKind) -> Letter {
+    Letter {
+        kind,
+        subscription: "sub_1".parse().unwrap(),
+        to: "taro@example.co.jp".parse().unwrap(),
+        company: "<b>A & B</b>".into(),
+        subdomain: "acme".parse().unwrap(),
+        application: Bilingual { ja: "nginx".into(), en: "nginx".into() },
+        days: 7,
+        ends_at: Timestamp::from_unix(1_790_000_000),
+        reason: Some(Reason::GaveUp),
+        refunded: true,
+    }
+}
+
+#[test]
+fn the_welcome_says_where_until_when_and_whom_to_ask() {
+    let text = letter_text(&letter(MailKind::Welcome), &settings()).unwrap();
+    let html = text.html.unwrap();
+    for words in [
+        "https://acme.persys.jp",
+        "2026年9月21日 23:13 (日本時間)",
+        "September 21, 2026, 23:13 JST",
+        "support@persys.jp",
+    ] {
+        assert!(text.plain.contains(words), "{words} in\n{}", text.plain);
+        assert!(html.contains(words), "{words} in\n{html}");
+    }
+}
+
+#[test]
+fn what_a_customer_typed_is_escaped_in_html() {
+    for kind in [MailKind::Welcome, MailKind::ThankYou, MailKind::Apology] {
+        let html = letter_text(&letter(kind), &settings()).unwrap().html.unwrap();
+        assert!(!html.contains("<b>A"), "{html}");
+    }
+}
+
+#[test]
+fn the_apology_speaks_of_the_refund_only_where_there_was_one() {
+    let mut unpaid = letter(MailKind::Apology);
+    assert!(letter_text(&unpaid, &settings()).unwrap().plain.contains("返金"));
+    unpaid.refunded = false;
+    assert!(!letter_text(&unpaid, &settings()).unwrap().plain.contains("返金いたしました"));
+}

@@ -1,0 +1,78 @@
+//! Refusals that no imitated Stripe gives by itself.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics says what it lacks")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tamesuke_domain::checkout::Expired;
+use tamesuke_domain::instance::Instance;
+use tamesuke_domain::ports::{Billing, System, Witness};
+use tamesuke_domain::time::Timestamp;
+use tamesuke_stripe::{Client, Connection, Stripe};
+use wiremock::matchers::{method, path, query_param};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+struct Nobody;
+
+impl Witness for Nobody {
+    fn answered(&self, _system: System) {}
+    fn stripe_date(&self, _date: Timestamp) {}
+}
+
+fn stripe(server: &MockServer) -> Stripe {
+    let connection = Connection {
+        base: server.uri().parse().unwrap(),
+        key: "sk_test_x".to_owned().into(),
+        timeout: Duration::from_secs(10),
+    };
+    // Set by whoever is first in this process; ring either way.
+    let _known = rustls::crypto::ring::default_provider().install_default();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    Stripe::new(Client::new(http, connection, Arc::new(Nobody)), instance())
+}
+
+fn instance() -> Instance {
+    Instance::new("zone", "persys.jp")
+}
+
+fn metadata() -> serde_json::Value {
+    json!({"subdomain": "acme", "oss_type": "nginx", "duration_days": "7", "tmsk_inst": instance().as_str()})
+}
+
+#[tokio::test]
+async fn a_session_that_is_still_open_is_not_called_free() {
+    let server = MockServer::start().await;
+    let session = json!({"id": "cs_test_1", "object": "checkout.session", "status": "open", "url": "https://x.example",
+        "created": 1, "expires_at": 2, "metadata": metadata()});
+    let error = json!({"error": {"type": "invalid_request_error", "message": "Invalid Stripe API version"}});
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(400).set_body_json(error)).mount(&server).await;
+    Mock::given(method("GET"))
+        .and(path("/v1/checkout/sessions/cs_test_1"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(session))
+        .mount(&server)
+        .await;
+    let outcome: Result<Expired, _> = stripe(&server).expire_checkout(&"cs_test_1".parse().unwrap()).await;
+    assert!(outcome.is_err_and(|fault| !fault.is_unknown()));
+}
+
+#[tokio::test]
+async fn a_cancel_asks_for_what_it_reads_in_the_query() {
+    let server = MockServer::start().await;
+    let canceled = json!({"id": "sub_1", "object": "subscription", "status": "canceled", "created": 1, "start_date": 1,
+        "cancel_at": null, "items": {"data": []}, "metadata": metadata(),
+        "latest_invoice": {"id": "in_1", "billing_reason": "subscription_create", "status": "paid"},
+        "customer": {"id": "cus_1", "email": "taro@example.jp", "name": null, "metadata": {}}});
+    Mock::given(method("DELETE"))
+        .and(path("/v1/subscriptions/sub_1"))
+        .and(query_param("expand[0]", "customer"))
+        .and(query_param("expand[1]", "latest_invoice"))
+        .and(wiremock::matchers::body_string(""))
+        .respond_with(ResponseTemplate::new(200).set_body_json(canceled))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let shown = stripe(&server).cancel(&"sub_1".parse().unwrap()).await;
+    assert!(shown.is_ok(), "{shown:?}");
+}
