@@ -1,0 +1,109 @@
+//! The application: its state, its routes in one place, and what every answer carries.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web;
+use tamesuke_domain::ports::{EventHint, System};
+use tamesuke_engine::Engine;
+
+use crate::limits::Limit;
+use crate::problem::Problem;
+use crate::routes;
+
+/// Why a webhook is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// The signature does not prove it.
+    Signature,
+    /// The stamp is too far off.
+    Stale,
+    /// The body is no event.
+    Body,
+}
+
+/// Proves webhooks.
+pub trait WebhookProof: Send + Sync {
+    /// The hint in a proven body; none where it does not concern us.
+    fn prove(&self, header: &str, body: &[u8]) -> Result<Option<EventHint>, Rejection>;
+}
+
+/// Knows when outside systems last answered.
+pub trait Outside: Send + Sync {
+    /// How long ago a system last answered; none where it has not yet.
+    fn last_answer(&self, system: System) -> Option<Duration>;
+    /// How far the local clock is from Stripe's, in seconds, where that is known.
+    fn clock_off_secs(&self) -> Option<i64>;
+}
+
+/// The operator's settings of the web side.
+#[derive(Debug, Clone)]
+pub struct WebSettings {
+    /// Whether the form is reached over HTTPS: decides the cookie's name and its `Secure`.
+    pub https: bool,
+    /// Proxies that are believed about visitors.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Orders a minute from one visitor; 0 is no limit.
+    pub orders_per_minute: u32,
+    /// Other calls a minute from one visitor; 0 is no limit.
+    pub calls_per_minute: u32,
+    /// How long a body may take to arrive.
+    pub body_time_max: Duration,
+    /// Where people get help.
+    pub support_contact: Option<String>,
+    /// The service domain.
+    pub service_domain: String,
+    /// This program's version.
+    pub version: &'static str,
+}
+
+/// The state that handlers share.
+pub struct Web {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) proof: Arc<dyn WebhookProof>,
+    pub(crate) outside: Arc<dyn Outside>,
+    pub(crate) settings: WebSettings,
+    pub(crate) orders: Limit,
+    pub(crate) calls: Limit,
+    pub(crate) started: std::time::Instant,
+}
+
+impl Web {
+    /// The state over an engine.
+    pub fn new(
+        engine: Arc<Engine>,
+        proof: Arc<dyn WebhookProof>,
+        outside: Arc<dyn Outside>,
+        settings: WebSettings,
+    ) -> Self {
+        Self {
+            orders: Limit::per_minute(settings.orders_per_minute),
+            calls: Limit::per_minute(settings.calls_per_minute),
+            engine,
+            proof,
+            outside,
+            settings,
+            started: std::time::Instant::now(),
+        }
+    }
+}
+
+/// Adds all routes to an application.
+pub fn configure(web: web::Data<Web>) -> impl FnOnce(&mut web::ServiceConfig) {
+    move |config| {
+        config
+            .app_data(web)
+            .app_data(web::QueryConfig::default().error_handler(|_, request| {
+                Problem::query("each name once, as name=value").in_language_of(request).into()
+            }))
+            .app_data(
+                web::PathConfig::default()
+                    .error_handler(|_, request| Problem::not_found().in_language_of(request).into()),
+            );
+        for call in routes::all() {
+            config.service(call.resource());
+        }
+        config.default_service(web::to(routes::pages::page));
+    }
+}

@@ -1,0 +1,162 @@
+//! `GET /health`: never leaves the process.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use tamesuke_domain::ports::{Role, System};
+use tamesuke_engine::Health;
+use utoipa::ToSchema;
+
+use crate::app::Web;
+
+/// A system that answered at all within that long is well, in seconds: two resyncs.
+const QUIET_MAX_SECS: u64 = 1_200;
+/// A clock further off than that is reported, in seconds.
+const CLOCK_OFF_MAX_SECS: i64 = 60;
+/// Room for an answer, in bytes; a longer one only costs a copy.
+const ANSWER_ROOM: usize = 1_024;
+
+/// How the service fares.
+#[derive(serde::Serialize, ToSchema)]
+#[schema(as = Health)]
+pub(crate) struct Answer<'a> {
+    /// Whether all checks are well.
+    status: Status,
+    version: &'static str,
+    uptime_seconds: u64,
+    /// Names that wait or are worked on.
+    queue_depth: usize,
+    /// One for the engine, the first listing, the lease, the clock, and each outside system.
+    #[schema(value_type = std::collections::BTreeMap<String, CheckShape>)]
+    checks: Checks<'a>,
+    /// Why it does not work yet, with a 503.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+#[derive(serde::Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Degraded,
+}
+
+/// One check as it is described: the four below have these fields between them.
+#[derive(ToSchema)]
+#[schema(as = HealthCheck)]
+#[expect(dead_code, reason = "only its description is read")]
+struct CheckShape {
+    ok: bool,
+    /// `worker` or `standby`; of the lease.
+    #[schema(required = false)]
+    role: Option<String>,
+    /// Of an outside system; null before its first answer.
+    #[schema(required = false)]
+    last_answer_seconds_ago: Option<u64>,
+    /// Of the clock: how far it is from Stripe's; null where that is not known.
+    #[schema(required = false)]
+    off_seconds: Option<i64>,
+}
+
+#[derive(serde::Serialize)]
+struct Check {
+    ok: bool,
+}
+
+#[derive(serde::Serialize)]
+struct LeaseCheck {
+    ok: bool,
+    role: &'static str,
+}
+
+#[derive(serde::Serialize)]
+struct SystemCheck {
+    ok: bool,
+    last_answer_seconds_ago: Option<u64>,
+}
+
+#[derive(serde::Serialize)]
+struct ClockCheck {
+    ok: bool,
+    off_seconds: Option<i64>,
+}
+
+/// Everything that is looked at, read once.
+struct Checks<'a> {
+    health: &'a Health,
+    ago_secs: [Option<u64>; System::ALL.len()],
+    clock_off_secs: Option<i64>,
+}
+
+impl Checks<'_> {
+    fn clock_ok(&self) -> bool {
+        self.clock_off_secs.is_none_or(|off| off.abs() <= CLOCK_OFF_MAX_SECS)
+    }
+
+    fn systems(&self) -> impl Iterator<Item = (System, SystemCheck)> {
+        System::ALL.into_iter().zip(self.ago_secs).map(|(system, ago)| {
+            let ok = match system {
+                System::Stripe | System::Proxmox | System::Cloudflare => ago.is_some_and(|ago| ago <= QUIET_MAX_SECS),
+                System::FileServer | System::Smtp | System::Provisioner => true,
+            };
+            (system, SystemCheck { ok, last_answer_seconds_ago: ago })
+        })
+    }
+
+    fn all_well(&self) -> bool {
+        self.health.running && self.health.resynced && self.clock_ok() && self.systems().all(|(_, check)| check.ok)
+    }
+}
+
+impl Serialize for Checks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let role = match self.health.role {
+            Role::Worker => "worker",
+            Role::Standby => "standby",
+        };
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("engine", &Check { ok: self.health.running })?;
+        map.serialize_entry("first_resync", &Check { ok: self.health.resynced })?;
+        map.serialize_entry("lease", &LeaseCheck { ok: true, role })?;
+        for (system, check) in self.systems() {
+            map.serialize_entry(system.as_str(), &check)?;
+        }
+        map.serialize_entry("clock", &ClockCheck { ok: self.clock_ok(), off_seconds: self.clock_off_secs })?;
+        map.end()
+    }
+}
+
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "service",
+    responses(
+        (status = 200, description = "It works; `degraded` where something is not well.", body = Answer),
+        (status = 503, description = "It does not work yet, or no longer; `reason` says why.", body = Answer),
+    )
+)]
+pub(crate) async fn health(web: web::Data<Web>) -> actix_web::Result<HttpResponse> {
+    let health = web.engine.health();
+    let reason = match (health.running, health.resynced) {
+        (false, _) => Some("the engine does not run"),
+        (true, false) => Some("the first listing of Stripe is not done yet"),
+        (true, true) => None,
+    };
+    let checks = Checks {
+        health: &health,
+        ago_secs: System::ALL.map(|system| web.outside.last_answer(system).map(|ago| ago.as_secs())),
+        clock_off_secs: web.outside.clock_off_secs(),
+    };
+    let answer = Answer {
+        status: if checks.all_well() { Status::Ok } else { Status::Degraded },
+        version: web.settings.version,
+        uptime_seconds: web.started.elapsed().as_secs(),
+        queue_depth: health.queue_depth,
+        checks,
+        reason,
+    };
+    let mut body = Vec::with_capacity(ANSWER_ROOM);
+    serde_json::to_writer(&mut body, &answer)?;
+    let status = if reason.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    Ok(HttpResponse::build(status).content_type("application/json").body(body))
+}

@@ -1,0 +1,253 @@
+//! The web side over real TCP, with nothing outside: Stripe's lists are empty and every other outside
+//! system is out of reach, for what is tested here never gets that far.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::Data;
+use async_trait::async_trait;
+use tamesuke_domain::action::{EndBy, Repair};
+use tamesuke_domain::catalog::Catalog;
+use tamesuke_domain::checkout::{Checkout, Expired, NewCheckout};
+use tamesuke_domain::ids::{CheckoutId, PriceId, SubscriptionId, TunnelId, Vmid};
+use tamesuke_domain::instance::Instance;
+use tamesuke_domain::look::{Policy, RunView};
+use tamesuke_domain::metadata::Metadata;
+use tamesuke_domain::parts::{Part, Scene, VmidRange};
+use tamesuke_domain::ports::{
+    Billing, Clock, Delivery, Entropy, EventHint, Fault, Inventory, Lease, Letter, Listing, Mailer, Note, Price,
+    Provisioner, RefundOutcome, Removal, Role, RunOrder, SubscriptionPage, Subscriptions, System,
+};
+use tamesuke_domain::subdomain::Subdomain;
+use tamesuke_domain::time::{Monotonic, Timestamp};
+use tamesuke_domain::trial::{Customer, Subscription, Trial};
+use tamesuke_engine::{Engine, Ports, Settings};
+use tamesuke_http::{Outside, Rejection, ServerSettings, Web, WebSettings, WebhookProof};
+
+/// How long heads and bodies may take here.
+pub(crate) const REQUEST_TIME_MAX: Duration = Duration::from_millis(1_500);
+
+/// How long a request may go without any answer here.
+pub(crate) const STALL_TIME_MAX: Duration = Duration::from_secs(3);
+
+fn away(system: System) -> Fault {
+    Fault::Retryable { system, operation: "answer", retry_after: None, cause: "there is nobody".into() }
+}
+
+struct Nobody {
+    began: tokio::time::Instant,
+}
+
+#[async_trait]
+impl Billing for Nobody {
+    async fn price(&self, _: &PriceId) -> Result<Price, Fault> {
+        Err(away(System::Stripe))
+    }
+    async fn create_checkout(&self, _: &NewCheckout) -> Result<Checkout, Fault> {
+        Err(away(System::Stripe))
+    }
+    async fn checkout(&self, _: &CheckoutId) -> Result<Option<Checkout>, Fault> {
+        Ok(None)
+    }
+    async fn checkouts_since(&self, _: Timestamp) -> Result<Vec<Checkout>, Fault> {
+        Ok(Vec::new())
+    }
+    async fn checkouts_after(&self, _: Option<&CheckoutId>, _: Timestamp) -> Result<Vec<Checkout>, Fault> {
+        Ok(Vec::new())
+    }
+    async fn expire_checkout(&self, _: &CheckoutId) -> Result<Expired, Fault> {
+        Err(away(System::Stripe))
+    }
+    async fn subscription(&self, _: &SubscriptionId) -> Result<Option<Subscription>, Fault> {
+        Ok(None)
+    }
+    async fn subscriptions(&self, _: Subscriptions, _: Option<&SubscriptionId>) -> Result<SubscriptionPage, Fault> {
+        Ok(SubscriptionPage::default())
+    }
+    async fn events_since(&self, _: Timestamp) -> Result<Vec<EventHint>, Fault> {
+        Ok(Vec::new())
+    }
+    async fn merge_metadata(&self, _: &SubscriptionId, _: &Metadata) -> Result<Subscription, Fault> {
+        Err(away(System::Stripe))
+    }
+    async fn merge_customer_metadata(&self, _: &Customer, _: &Metadata) -> Result<Customer, Fault> {
+        Err(away(System::Stripe))
+    }
+    async fn name_customer(&self, _: &Customer, _: &str) -> Result<Customer, Fault> {
+        Err(away(System::Stripe))
+    }
+    async fn set_end(&self, _: &SubscriptionId, _: EndBy) -> Result<Subscription, Fault> {
+        Err(away(System::Stripe))
+    }
+    async fn cancel(&self, _: &SubscriptionId) -> Result<Subscription, Fault> {
+        Err(away(System::Stripe))
+    }
+    async fn refund(&self, _: &Subscription) -> Result<RefundOutcome, Fault> {
+        Err(away(System::Stripe))
+    }
+}
+
+#[async_trait]
+impl Provisioner for Nobody {
+    async fn start(&self, _: RunOrder) -> Result<(), Fault> {
+        Err(away(System::Provisioner))
+    }
+    fn look(&self, _: &Subdomain) -> RunView {
+        RunView::None
+    }
+    fn lane_busy(&self) -> bool {
+        false
+    }
+    async fn stop(&self, _: &Subdomain) {}
+    async fn stop_all(&self) {}
+    async fn changed(&self) -> Subdomain {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Inventory for Nobody {
+    async fn look(&self, _: &Subdomain, _: &[Trial], _: Monotonic) -> Result<Scene, Fault> {
+        Err(away(System::Proxmox))
+    }
+    async fn list(&self, _: Monotonic) -> Result<Listing, Fault> {
+        Ok(Listing::default())
+    }
+    async fn answers(&self, _: &Subdomain) -> bool {
+        false
+    }
+    async fn remove(&self, _: &Subdomain, _: &Part) -> Result<Removal, Fault> {
+        Err(away(System::Proxmox))
+    }
+    async fn repair(&self, _: &Trial, _: &Repair) -> Result<(), Fault> {
+        Err(away(System::Proxmox))
+    }
+    fn url(&self, name: &Subdomain, _: &TunnelId) -> String {
+        format!("https://{name}.persys.jp")
+    }
+}
+
+#[async_trait]
+impl Mailer for Nobody {
+    fn is_enabled(&self) -> bool {
+        false
+    }
+    async fn send(&self, _: &Letter) -> Result<Delivery, Fault> {
+        Err(away(System::Smtp))
+    }
+    async fn notify(&self, _: &Note) -> Result<Delivery, Fault> {
+        Err(away(System::Smtp))
+    }
+}
+
+#[async_trait]
+impl Lease for Nobody {
+    fn role(&self) -> Role {
+        Role::Worker
+    }
+    async fn acquire(&self) {}
+}
+
+impl Entropy for Nobody {
+    fn bits(&self) -> u64 {
+        7
+    }
+}
+
+#[async_trait]
+impl Clock for Nobody {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix(1_790_000_000)
+    }
+    fn monotonic(&self) -> Monotonic {
+        Monotonic::from_start(self.began.elapsed())
+    }
+    async fn sleep_until(&self, moment: Monotonic) {
+        tokio::time::sleep_until(self.began + moment.since_start()).await;
+    }
+    async fn jumped(&self) {
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Outside for Nobody {
+    fn last_answer(&self, _: System) -> Option<Duration> {
+        None
+    }
+    fn clock_off_secs(&self) -> Option<i64> {
+        None
+    }
+}
+
+/// Takes the header `good` for a proof of JSON.
+impl WebhookProof for Nobody {
+    fn prove(&self, header: &str, body: &[u8]) -> Result<Option<EventHint>, Rejection> {
+        if header != "good" {
+            return Err(Rejection::Signature);
+        }
+        serde_json::from_slice::<serde_json::Value>(body).map(|_| None).map_err(|_| Rejection::Body)
+    }
+}
+
+fn settings() -> Settings {
+    let vmid = |number: u64| Vmid::try_from(number).unwrap();
+    Settings {
+        instance: Instance::new("zone", "persys.jp"),
+        catalog: Catalog::default(),
+        prices: std::collections::BTreeMap::new(),
+        policy: Policy::new(VmidRange { first: vmid(9000), last: vmid(9999) }),
+        success_url: String::new(),
+        cancel_url: String::new(),
+        trial_url: "https://{subdomain}.persys.jp".to_owned(),
+        workers: 1,
+        poll_every: Duration::from_secs(60),
+        resync_every: Duration::from_secs(600),
+        backoff_max: Duration::from_secs(60),
+        queue_max: 10,
+        drain_max: Duration::from_secs(1),
+    }
+}
+
+/// Serves until the test's runtime ends; gives where, once the first listing is in.
+pub(crate) async fn serve() -> SocketAddr {
+    let nobody = Arc::new(Nobody { began: tokio::time::Instant::now() });
+    let ports = Ports {
+        billing: nobody.clone(),
+        provisioner: nobody.clone(),
+        inventory: nobody.clone(),
+        mailer: nobody.clone(),
+        clock: nobody.clone(),
+        entropy: nobody.clone(),
+        lease: nobody.clone(),
+    };
+    let engine = Arc::new(Engine::new(settings(), ports));
+    let web = WebSettings {
+        https: false,
+        trusted_proxies: Vec::new(),
+        orders_per_minute: 0,
+        calls_per_minute: 0,
+        body_time_max: REQUEST_TIME_MAX,
+        support_contact: None,
+        service_domain: "persys.jp".to_owned(),
+        version: "0",
+    };
+    let state = Data::new(Web::new(engine.clone(), nobody.clone(), nobody, web));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = ServerSettings {
+        workers: 1,
+        connections_max: 256,
+        head_time_max: REQUEST_TIME_MAX,
+        stall_time_max: STALL_TIME_MAX,
+    };
+    actix_web::rt::spawn(tamesuke_http::serve(listener, state, limits).unwrap());
+    let works = engine.clone();
+    actix_web::rt::spawn(async move {
+        works.run(std::future::pending()).await;
+    });
+    while !engine.health().resynced {
+        tokio::task::yield_now().await;
+    }
+    address
+}
