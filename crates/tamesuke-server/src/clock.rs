@@ -1,0 +1,159 @@
+//! Both clocks, and who answered when.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use tamesuke_domain::ports::{Clock, System, Witness};
+use tamesuke_domain::time::{Monotonic, Timestamp};
+use tamesuke_http::Outside;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// `Date` has whole seconds and answers take time: below that a difference says nothing.
+const JITTER_SECS: i64 = 2;
+
+/// The clock of Stripe's last `Date`, carried on by the monotonic clock.
+pub(crate) struct StripeClock {
+    start: Instant,
+    anchor: Mutex<Option<(Timestamp, Instant)>>,
+    jumped: Notify,
+    /// When each system last answered, in milliseconds since the start and one more; 0 is never.
+    answered: [AtomicU64; System::ALL.len()],
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// This machine's idea of the time.
+pub(crate) fn local_now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn whole_secs(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+impl StripeClock {
+    pub(crate) fn new() -> Self {
+        Self { start: Instant::now(), anchor: Mutex::default(), jumped: Notify::new(), answered: Default::default() }
+    }
+
+    fn place(&self, system: System) -> &AtomicU64 {
+        let [stripe, proxmox, cloudflare, file_server, smtp, provisioner] = &self.answered;
+        match system {
+            System::Stripe => stripe,
+            System::Proxmox => proxmox,
+            System::Cloudflare => cloudflare,
+            System::FileServer => file_server,
+            System::Smtp => smtp,
+            System::Provisioner => provisioner,
+        }
+    }
+
+    fn carried_on(&self) -> Option<Timestamp> {
+        let (date, at) = (*lock(&self.anchor))?;
+        Some(date.plus_secs(whole_secs(at.elapsed())))
+    }
+}
+
+#[async_trait]
+impl Clock for StripeClock {
+    fn now(&self) -> Timestamp {
+        self.carried_on().unwrap_or_else(local_now)
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        Monotonic::from_start(self.start.elapsed())
+    }
+
+    async fn sleep_until(&self, moment: Monotonic) {
+        tokio::time::sleep_until(self.start + moment.since_start()).await;
+    }
+
+    async fn jumped(&self) {
+        self.jumped.notified().await;
+    }
+}
+
+impl Witness for StripeClock {
+    fn answered(&self, system: System) {
+        let since_start = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+        self.place(system).store(since_start + 1, Ordering::Relaxed);
+    }
+
+    fn stripe_date(&self, date: Timestamp) {
+        let known = self.carried_on();
+        let steady = known.is_some_and(|known| date.secs_since(known).abs() <= JITTER_SECS);
+        if steady {
+            return;
+        }
+        *lock(&self.anchor) = Some((date, Instant::now()));
+        if known.is_some() {
+            tracing::info!(date = %date, "stripe's clock has moved, timers are armed anew");
+            self.jumped.notify_waiters();
+        }
+    }
+}
+
+impl Outside for StripeClock {
+    fn last_answer(&self, system: System) -> Option<Duration> {
+        let at = self.place(system).load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.start.elapsed().saturating_sub(Duration::from_millis(at)))
+    }
+
+    fn clock_off_secs(&self) -> Option<i64> {
+        self.carried_on().map(|stripe| local_now().secs_since(stripe))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn stripes_date_is_carried_on_and_a_jump_rings() {
+        let clock = StripeClock::new();
+        clock.stripe_date(Timestamp::from_unix(1_000));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(clock.now(), Timestamp::from_unix(1_010));
+        clock.stripe_date(Timestamp::from_unix(1_011));
+        assert_eq!(clock.now(), Timestamp::from_unix(1_010), "a second is jitter");
+        let jumped = clock.jumped();
+        tokio::pin!(jumped);
+        assert!(futures_pending(jumped.as_mut()).await);
+        clock.stripe_date(Timestamp::from_unix(9_000));
+        jumped.await;
+        assert_eq!(clock.now(), Timestamp::from_unix(9_000));
+    }
+
+    struct World(std::sync::Arc<StripeClock>);
+
+    #[async_trait]
+    impl tamesuke_domain::contract::clock::ClockWorld for World {
+        async fn pass(&self, time: Duration) {
+            tokio::time::advance(time).await;
+        }
+
+        fn dated(&self, date: Timestamp) {
+            self.0.stripe_date(date);
+        }
+
+        async fn is_over(&self, wait: &mut (dyn Future<Output = ()> + Send + Unpin)) -> bool {
+            tokio::time::timeout(Duration::ZERO, wait).await.is_ok()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stripes_clock_keeps_the_contract_of_clock() {
+        let clock = std::sync::Arc::new(StripeClock::new());
+        tamesuke_domain::contract::clock::check(clock.as_ref(), &World(std::sync::Arc::clone(&clock))).await;
+    }
+
+    async fn futures_pending(future: std::pin::Pin<&mut impl Future<Output = ()>>) -> bool {
+        tokio::time::timeout(Duration::ZERO, future).await.is_err()
+    }
+}
