@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+pub mod campaign;
+pub mod chance;
+pub mod customers;
+pub mod executor;
+pub mod fate;
+pub mod invariants;
+pub mod op;
+pub mod operator;
+pub mod options;
+pub mod payments;
+pub mod ports;
+pub mod script;
+pub mod settings;
+pub mod shrink;
+pub mod simulation;
+pub mod tally;
+pub mod timeline;
+pub mod trace;
+pub mod world;

@@ -1,0 +1,309 @@
+//! Stripe as the port `Billing` promises it.
+
+use async_trait::async_trait;
+use tamesuke_domain::action::EndBy;
+use tamesuke_domain::checkout::{Checkout, CheckoutStatus, Expired, NewCheckout};
+use tamesuke_domain::ids::{CheckoutId, PriceId, SubscriptionId};
+use tamesuke_domain::letter::MailKind;
+use tamesuke_domain::metadata::{self, Metadata};
+use tamesuke_domain::money::Money;
+use tamesuke_domain::ports::{Billing, EventHint, Fault, Price, RefundOutcome, SubscriptionPage, Subscriptions};
+use tamesuke_domain::time::Timestamp;
+use tamesuke_domain::trial::{Customer, Status, Subscription};
+
+use super::Link;
+use crate::fate::Fate;
+use crate::invariants;
+use crate::op::Op;
+use crate::payments;
+use crate::world::World;
+use crate::world::stripe::{News, Session, Sub, instance, session_index, sub_index};
+
+/// Subscriptions of a page.
+const PAGE: usize = 100;
+
+/// The port `Billing`.
+pub struct FakeBilling(pub Link);
+
+fn days_of(price: &PriceId) -> Option<u32> {
+    price.as_str().strip_prefix("price_")?.parse().ok()
+}
+
+fn ours(sub: &Sub) -> bool {
+    sub.ours && metadata::subdomain_of(&sub.metadata, instance()).is_some()
+}
+
+fn view(world: &World, op: Op, index: usize) -> Result<Subscription, Fault> {
+    world.stripe.subs.get(index).map(Sub::view).ok_or_else(|| op.refused("no such subscription"))
+}
+
+fn index_of(op: Op, id: &SubscriptionId) -> Result<usize, Fault> {
+    sub_index(id).ok_or_else(|| op.refused("no such subscription"))
+}
+
+fn of_customer(world: &World, op: Op, customer: &Customer) -> Result<usize, Fault> {
+    let index = customer.id.as_str().strip_prefix("cus_").and_then(|number| number.parse::<usize>().ok());
+    index
+        .filter(|index| world.stripe.subs.get(*index).is_some_and(|sub| !sub.customer.deleted))
+        .ok_or_else(|| op.refused("no such customer"))
+}
+
+#[async_trait]
+impl Billing for FakeBilling {
+    async fn price(&self, id: &PriceId) -> Result<Price, Fault> {
+        let id = id.clone();
+        let read = self.0.call(Op::ReadPrice, move |_, _| {
+            let days = days_of(&id);
+            let money = Money { amount_minor: 500, currency: "jpy".to_owned() };
+            Ok(Price { id, money, days, active: true })
+        });
+        read.await
+    }
+
+    async fn create_checkout(&self, checkout: &NewCheckout) -> Result<Checkout, Fault> {
+        let wanted = checkout.clone();
+        self.0.call(Op::CreateCheckout, move |world, _| create(world, wanted)).await
+    }
+
+    async fn checkout(&self, id: &CheckoutId) -> Result<Option<Checkout>, Fault> {
+        let id = id.clone();
+        let read = self.0.call(Op::ReadCheckout, move |world, _| {
+            Ok(session_index(&id).and_then(|index| world.stripe.sessions.get(index)).map(|s| s.shown.clone()))
+        });
+        read.await
+    }
+
+    async fn checkouts_since(&self, since: Timestamp) -> Result<Vec<Checkout>, Fault> {
+        let read = self.0.call(Op::ListCheckouts, move |world, _| {
+            let since = world.stripe.sessions.iter().rev().take_while(|s| s.shown.created >= since);
+            Ok(since.map(|session| session.shown.clone()).collect())
+        });
+        read.await
+    }
+
+    async fn checkouts_after(&self, newest: Option<&CheckoutId>, since: Timestamp) -> Result<Vec<Checkout>, Fault> {
+        let Some(newest) = newest.and_then(session_index) else {
+            return self.checkouts_since(since).await;
+        };
+        let read = self.0.call(Op::ListRivals, move |world, _| {
+            Ok(world.stripe.sessions.iter().skip(newest + 1).rev().map(|session| session.shown.clone()).collect())
+        });
+        read.await
+    }
+
+    async fn expire_checkout(&self, id: &CheckoutId) -> Result<Expired, Fault> {
+        let id = id.clone();
+        let expired = self.0.call(Op::ExpireCheckout, move |world, _| {
+            let index = session_index(&id).ok_or_else(|| Op::ExpireCheckout.refused("no such session"))?;
+            payments::expire(world, index);
+            let session = world.stripe.sessions.get(index);
+            let session = session.ok_or_else(|| Op::ExpireCheckout.refused("no such session"))?;
+            Ok(match session.shown.status {
+                CheckoutStatus::Complete => Expired::Paid(session.shown.clone()),
+                CheckoutStatus::Open | CheckoutStatus::Expired => Expired::Free,
+            })
+        });
+        expired.await
+    }
+
+    async fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>, Fault> {
+        let id = id.clone();
+        let read = self.0.call(Op::ReadSubscription, move |world, _| {
+            Ok(world.stripe.sub(&id).filter(|sub| ours(sub)).map(Sub::view))
+        });
+        read.await
+    }
+
+    async fn subscriptions(
+        &self,
+        which: Subscriptions,
+        after: Option<&SubscriptionId>,
+    ) -> Result<SubscriptionPage, Fault> {
+        let after = after.and_then(sub_index);
+        let read = self.0.call(Op::ListSubscriptions, move |world, _| Ok(page(world, which, after)));
+        read.await
+    }
+
+    async fn events_since(&self, since: Timestamp) -> Result<Vec<EventHint>, Fault> {
+        let read = self.0.call(Op::ListEvents, move |world, _| {
+            let events = &world.stripe.events;
+            let first = events.partition_point(|event| event.shown.created < since);
+            let visible = events.iter().skip(first).filter(|event| event.visible_at <= world.now);
+            Ok(visible.map(|event| event.shown.clone()).collect())
+        });
+        read.await
+    }
+
+    async fn merge_metadata(&self, id: &SubscriptionId, entries: &Metadata) -> Result<Subscription, Fault> {
+        let (id, entries) = (id.clone(), entries.clone());
+        let op = Op::WriteMetadata;
+        let merged = self.0.call(op, move |world, fate| {
+            let index = index_of(op, &id)?;
+            if let Some(sub) = world.stripe.subs.get_mut(index) {
+                sub.metadata.extend(entries.clone());
+            }
+            note(world, index, &entries, fate);
+            invariants::wrote(world, index, &entries);
+            world.tell_sub(index, News::Metadata);
+            view(world, op, index)
+        });
+        merged.await
+    }
+
+    async fn merge_customer_metadata(&self, customer: &Customer, entries: &Metadata) -> Result<Customer, Fault> {
+        let (customer, entries) = (customer.clone(), entries.clone());
+        let op = Op::WriteCustomer;
+        let merged = self.0.call(op, move |world, fate| {
+            let index = of_customer(world, op, &customer)?;
+            if let Some(sub) = world.stripe.subs.get_mut(index) {
+                sub.customer.metadata.extend(entries.clone());
+            }
+            note(world, index, &entries, fate);
+            Ok(view(world, op, index)?.customer)
+        });
+        merged.await
+    }
+
+    async fn name_customer(&self, customer: &Customer, _company: &str) -> Result<Customer, Fault> {
+        let customer = customer.clone();
+        let op = Op::NameCustomer;
+        let named = self.0.call(op, move |world, _| {
+            let index = of_customer(world, op, &customer)?;
+            if let Some(sub) = world.stripe.subs.get_mut(index) {
+                sub.customer.has_company = true;
+            }
+            Ok(view(world, op, index)?.customer)
+        });
+        named.await
+    }
+
+    async fn set_end(&self, id: &SubscriptionId, by: EndBy) -> Result<Subscription, Fault> {
+        let id = id.clone();
+        let op = Op::SetEnd;
+        let set = self.0.call(op, move |world, _| {
+            let index = index_of(op, &id)?;
+            let over = world.stripe.subs.get(index).is_none_or(|sub| sub.status == Status::Canceled);
+            if over {
+                return Err(op.refused("a canceled subscription"));
+            }
+            payments::set_guard(world, index, |sub| match by {
+                EndBy::Period => sub.at_period_end = true,
+                EndBy::Date(at) => sub.cancel_at = Some(at),
+            });
+            view(world, op, index)
+        });
+        set.await
+    }
+
+    async fn cancel(&self, id: &SubscriptionId) -> Result<Subscription, Fault> {
+        let id = id.clone();
+        let op = Op::Cancel;
+        let canceled = self.0.call(op, move |world, _| {
+            let index = index_of(op, &id)?;
+            invariants::canceling(world, index);
+            payments::cancel(world, index);
+            view(world, op, index)
+        });
+        canceled.await
+    }
+
+    async fn refund(&self, subscription: &Subscription) -> Result<RefundOutcome, Fault> {
+        let Some(invoice) = subscription.invoice.clone().filter(|invoice| invoice.paid) else {
+            return Ok(RefundOutcome::Nothing);
+        };
+        let id = subscription.id.clone();
+        let bill = move |world: &World, op: Op| {
+            let sub = world.stripe.sub(&id).ok_or_else(|| op.refused("no such subscription"))?;
+            let bill = sub.bills.iter().position(|bill| bill.shown.id == invoice.id);
+            Ok::<_, Fault>((index_of(op, &id)?, bill.ok_or_else(|| op.refused("no such invoice"))?))
+        };
+        let find = bill.clone();
+        let seen = self.0.call(Op::ReadPayment, move |world, _| {
+            let (sub, bill) = find(world, Op::ReadPayment)?;
+            Ok(world.stripe.subs.get(sub).and_then(|sub| sub.bills.get(bill).cloned()))
+        });
+        match seen.await? {
+            None => return Ok(RefundOutcome::Nothing),
+            Some(seen) if seen.disputed => return Ok(RefundOutcome::Disputed),
+            Some(seen) => {
+                if let Some(refund) = seen.refund {
+                    return Ok(RefundOutcome::Refunded(refund));
+                }
+            }
+        }
+        let refunded = self.0.call(Op::Refund, move |world, _| {
+            let (sub, nth) = bill(world, Op::Refund)?;
+            give_back(world, sub, nth)
+        });
+        refunded.await
+    }
+}
+
+/// Writes what was merged into the trace.
+fn note(world: &mut World, index: usize, entries: &Metadata, fate: Fate) {
+    let now = world.now;
+    let mark = entries.get(metadata::key::MAIL).map(String::as_str).unwrap_or_default();
+    let kinds = [MailKind::Welcome, MailKind::ThankYou, MailKind::Apology];
+    if let (Fate::Lost | Fate::Late, Some(kind)) =
+        (fate, kinds.into_iter().find(|kind| mark.starts_with(kind.as_str())))
+    {
+        world.post.sent.entry((index, kind)).or_default().unmarked += 1;
+    }
+    world.trace.note(now, "meta", (index as u64, entries.len() as u64), || format!("sub_{index} {entries:?}"));
+}
+
+fn create(world: &mut World, wanted: NewCheckout) -> Result<Checkout, Fault> {
+    let op = Op::CreateCheckout;
+    let same = world.stripe.sessions.iter().find(|session| session.idempotency_key == wanted.idempotency_key);
+    if let Some(same) = same {
+        return Ok(same.shown.clone());
+    }
+    let index = world.stripe.sessions.len();
+    let id: CheckoutId = format!("cs_{index}").parse().map_err(|_| op.refused("no id"))?;
+    let shown = Checkout {
+        url: Some(format!("https://checkout.example/{id}")),
+        id,
+        status: CheckoutStatus::Open,
+        created: world.stripe_now(),
+        expires: wanted.expires,
+        reference: wanted.reference,
+        email: Some(wanted.email),
+        subscription: None,
+        metadata: wanted.metadata,
+    };
+    let price_days = days_of(&wanted.price).ok_or_else(|| op.refused("no such price"))?;
+    let session = Session { shown: shown.clone(), idempotency_key: wanted.idempotency_key, price_days };
+    world.stripe.sessions.push(session);
+    payments::lapse_later(world, index);
+    Ok(shown)
+}
+
+fn page(world: &World, which: Subscriptions, after: Option<usize>) -> SubscriptionPage {
+    let fits = |sub: &&Sub| match which {
+        Subscriptions::Since(since) => sub.created >= since,
+        Subscriptions::LiveBefore(before) => sub.created < before && sub.status != Status::Canceled,
+    };
+    let older = world.stripe.subs.get(..after.unwrap_or(world.stripe.subs.len())).unwrap_or_default();
+    let mut listed = older.iter().rev().filter(fits);
+    let shown: Vec<&Sub> = listed.by_ref().take(PAGE).collect();
+    let more = listed.next().is_some();
+    SubscriptionPage {
+        next: if more { shown.last().map(|sub| sub.id.clone()) } else { None },
+        subscriptions: shown.into_iter().filter(|sub| ours(sub)).map(Sub::view).collect(),
+    }
+}
+
+/// A second refund of a payment is refused by Stripe, and the first one found.
+fn give_back(world: &mut World, index: usize, nth: usize) -> Result<RefundOutcome, Fault> {
+    invariants::refunding(world, index, nth);
+    let Some(id) = world.stripe.refund_id() else {
+        return Err(Op::Refund.refused("no id"));
+    };
+    let bill = world.stripe.subs.get_mut(index).and_then(|sub| sub.bills.get_mut(nth));
+    let Some(bill) = bill else {
+        return Err(Op::Refund.refused("no such invoice"));
+    };
+    let refund = bill.refund.get_or_insert(id).clone();
+    world.trace.note(world.now, "refund", (index as u64, nth as u64), || format!("{refund} for sub_{index}"));
+    Ok(RefundOutcome::Refunded(refund))
+}

@@ -1,0 +1,356 @@
+//! Runs of `provisioner.py`, a step at a time: tunnel, token, ingress, DNS (replacing whatever stands
+//! there, as the real one does), file, clone, start, wait. A run may die before or after a step takes
+//! effect, its last request may arrive after its death, and it may outlive its parent.
+
+use tamesuke_domain::metadata::key;
+use tamesuke_domain::subdomain::Subdomain;
+
+use crate::fate::Kind;
+use crate::invariants::{self, Invariant};
+use crate::world::cloudflare::Maker;
+use crate::world::files::File;
+use crate::world::proxmox::TEMPLATE;
+use crate::world::{Pid, World};
+
+/// Steps from this one on may go side by side.
+pub const CLONED: u8 = 8;
+/// The last step.
+const LAST: u8 = 10;
+/// All steps.
+pub const STEPS: std::ops::RangeInclusive<u8> = 1..=LAST;
+/// How a step can go wrong.
+pub const WAYS: [&str; 6] = ["dies before", "dies after", "fails before", "fails after", "arrives late", "is slow"];
+/// Whoever started a run kills it after that long.
+const TIMEOUT: u64 = 600_000;
+/// The script waits that long for the address to answer.
+const PATIENCE: u64 = 300_000;
+
+/// A run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The name.
+    pub name: Subdomain,
+    /// The subscription it truly is for.
+    pub sub: usize,
+    /// Who started it.
+    pub parent: Pid,
+    /// Its parent is gone and it goes on.
+    pub orphan: bool,
+    /// It has not ended.
+    pub alive: bool,
+    /// The last step done.
+    pub step: u8,
+    /// Whether it ended well, and when by the processes' own clock.
+    pub ended: Option<(bool, u64)>,
+    /// When it started.
+    pub started: u64,
+    vmid: Option<u32>,
+    tunnel: Option<usize>,
+    waits_since: u64,
+}
+
+/// All runs.
+#[derive(Debug, Default)]
+pub struct Runs {
+    /// In the order of their starts.
+    pub runs: Vec<Run>,
+}
+
+impl Runs {
+    /// Whether a run of a name is alive.
+    pub fn alive(&self, name: &Subdomain) -> Option<usize> {
+        self.runs.iter().position(|run| run.alive && run.name == *name)
+    }
+
+    /// Whether any run is alive.
+    pub fn any_alive(&self) -> bool {
+        self.runs.iter().any(|run| run.alive)
+    }
+}
+
+/// Starts a run.
+pub fn start(world: &mut World, parent: Pid, name: &Subdomain, sub: usize) {
+    let run = world.runs.runs.len();
+    world.tally.runs += 1;
+    world.trace.note(world.now, "run", (run as u64, sub as u64), || format!("run {run} of {name} for sub_{sub}"));
+    let orphan_to_be = world.chance.permille(world.options.orphans);
+    world.runs.runs.push(Run {
+        name: name.clone(),
+        sub,
+        parent,
+        orphan: orphan_to_be,
+        alive: true,
+        step: 0,
+        ended: None,
+        started: world.now,
+        vmid: None,
+        tunnel: None,
+        waits_since: 0,
+    });
+    if let Some(process) = world.processes.get_mut(&parent) {
+        process.runs.insert(name.clone(), run);
+    }
+    next(world, run);
+    world.after(TIMEOUT, move |world| {
+        let watched = world.runs.runs.get(run).is_some_and(|r| world.processes.get(&r.parent).is_some_and(|p| p.alive));
+        if watched {
+            end(world, run, false);
+        }
+    });
+}
+
+/// A process is gone: its runs die with it, within a second, or go on alone.
+pub fn parent_died(world: &mut World, pid: Pid) {
+    let left: Vec<usize> = (0..world.runs.runs.len())
+        .filter(|run| world.runs.runs.get(*run).is_some_and(|r| r.alive && r.parent == pid))
+        .collect();
+    for run in left {
+        let orphan = world.runs.runs.get(run).is_some_and(|r| r.orphan);
+        if orphan && world.disturb(Kind::Script, || format!("run {run} outlives process {pid}")) {
+            continue;
+        }
+        let wait = world.chance.below(1_000);
+        world.after(wait, move |world| end(world, run, false));
+    }
+}
+
+/// A run ends; whoever started it hears of it.
+pub fn end(world: &mut World, run: usize, well: bool) {
+    let own = world.own_now();
+    let Some(ended) = world.runs.runs.get_mut(run).filter(|run| run.alive) else {
+        return;
+    };
+    ended.alive = false;
+    ended.ended = Some((well, own));
+    world.trace.note(world.now, "run-end", (run as u64, u64::from(well)), || format!("run {run} well={well}"));
+    ring(world, run);
+}
+
+fn ring(world: &mut World, run: usize) {
+    let Some((name, parent)) = world.runs.runs.get(run).map(|run| (run.name.clone(), run.parent)) else {
+        return;
+    };
+    if let Some(process) = world.processes.get_mut(&parent) {
+        process.changed.push_back(name);
+        process.changed_bell.notify_one();
+    }
+}
+
+/// Draws how long the next step takes, and lets it come.
+fn next(world: &mut World, run: usize) {
+    let Some(step) = world.runs.runs.get(run).filter(|r| r.alive).map(|r| r.step + 1) else {
+        return;
+    };
+    let wait = match step {
+        1 => world.chance.between(700, 2_500),
+        8 => world.chance.between(100, 800),
+        9 => world.chance.between(1_000, 6_000),
+        10 => 100,
+        _ => world.chance.between(50, 1_200),
+    };
+    world.after(wait, move |world| take_step(world, run, step));
+}
+
+fn take_step(world: &mut World, run: usize, step: u8) {
+    if !world.runs.runs.get(run).is_some_and(|r| r.alive) {
+        return;
+    }
+    let odd = world.options.script;
+    if world.chance.permille(odd) {
+        let nth = usize::try_from(world.chance.below(6)).unwrap_or(0);
+        let how = WAYS.get(nth).copied().unwrap_or_default();
+        if world.disturb(Kind::Script, || format!("run {run} {how} step {step}")) {
+            world.tally.step(step, how);
+            return go_wrong(world, run, step, nth);
+        }
+    }
+    do_step(world, run, step);
+}
+
+fn go_wrong(world: &mut World, run: usize, step: u8, way: usize) {
+    match way {
+        0 | 2 => end(world, run, false),
+        1 | 3 => {
+            let _done = effect(world, run, step);
+            end(world, run, false);
+        }
+        4 => {
+            end(world, run, false);
+            let wait = world.chance.between(1_000, 30_000);
+            world.arrive_late(wait, move |world| {
+                let _done = effect(world, run, step);
+            });
+        }
+        _ => {
+            let wait = world.chance.between(5_000, 50_000);
+            world.after(wait, move |world| {
+                if world.runs.runs.get(run).is_some_and(|r| r.alive) {
+                    do_step(world, run, step);
+                }
+            });
+        }
+    }
+}
+
+fn do_step(world: &mut World, run: usize, step: u8) {
+    match effect(world, run, step) {
+        Ok(0) => done(world, run, step),
+        Ok(wait) => world.after(wait, move |world| done(world, run, step)),
+        Err(why) => {
+            world
+                .trace
+                .note(world.now, "step", (run as u64, u64::from(step)), || format!("run {run} step {step}: {why}"));
+            end(world, run, false);
+        }
+    }
+}
+
+fn done(world: &mut World, run: usize, step: u8) {
+    let Some(alive) = world.runs.runs.get_mut(run).filter(|run| run.alive) else {
+        return;
+    };
+    if step == LAST {
+        return wait_for_answer(world, run);
+    }
+    alive.step = step;
+    world.trace.note(world.now, "step", (run as u64, u64::from(step)), || format!("run {run} did step {step}"));
+    ring(world, run);
+    next(world, run);
+}
+
+fn wait_for_answer(world: &mut World, run: usize) {
+    let now = world.now;
+    let Some((label, since)) = world.runs.runs.get_mut(run).filter(|run| run.alive).map(|run| {
+        if run.waits_since == 0 {
+            run.waits_since = now;
+        }
+        (run.name.to_string(), run.waits_since)
+    }) else {
+        return;
+    };
+    if world.answers(&label) {
+        end(world, run, true);
+    } else if now - since >= PATIENCE {
+        end(world, run, false);
+    } else {
+        world.after(10_000, move |world| wait_for_answer(world, run));
+    }
+}
+
+/// What a step does; gives how long the script then waits for it.
+fn effect(world: &mut World, run: usize, step: u8) -> Result<u64, &'static str> {
+    let this = world.runs.runs.get(run).ok_or("no such run")?.clone();
+    let label = this.name.to_string();
+    match step {
+        1 => {
+            let free = world.proxmox.free().ok_or("no free VMID")?;
+            if let Some(run) = world.runs.runs.get_mut(run) {
+                run.vmid = Some(free);
+            }
+        }
+        2 => make_tunnel(world, run, &this)?,
+        5 => make_record(world, &this)?,
+        7 => {
+            let (vmid, tunnel) = (this.vmid.ok_or("no VMID")?, this.tunnel.ok_or("no tunnel")?);
+            invariants::overwriting_file(world, &label, Maker::Trial(this.sub));
+            world.files.files.insert(label, File { vmid, tunnel, maker: Maker::Trial(this.sub) });
+        }
+        8 => return clone(world, &this),
+        9 => world.start_guest(this.vmid.ok_or("no VMID")?)?,
+        _ => {}
+    }
+    Ok(0)
+}
+
+fn make_tunnel(world: &mut World, run: usize, this: &Run) -> Result<(), &'static str> {
+    let name = format!("service-{}-{}", this.vmid.ok_or("no VMID")?, this.name);
+    let same: Vec<usize> =
+        world.cloudflare.tunnels.iter().filter(|(_, t)| t.shown.name == name).map(|(index, _)| *index).collect();
+    for index in same {
+        if world.cloudflare.tunnels.get(&index).is_some_and(|t| t.lingers_until > world.now) {
+            return Err("the tunnel has active connections");
+        }
+        invariants::removing_tunnel(world, index, "the script");
+        world.cloudflare.tunnels.remove(&index);
+    }
+    let made = world.cloudflare.make_tunnel(name, world.stripe_now(), Maker::Trial(this.sub));
+    if let Some(run) = world.runs.runs.get_mut(run) {
+        run.tunnel = Some(made);
+    }
+    Ok(())
+}
+
+/// The real script deletes whatever record it finds, also somebody else's.
+fn make_record(world: &mut World, this: &Run) -> Result<(), &'static str> {
+    let label = this.name.as_str();
+    for index in world.cloudflare.records_of(label) {
+        let born = world.cloudflare.records.get(&index).map_or(0, |record| record.born);
+        // Nobody can see what is made between the look before a run and this step.
+        if born + 60_000 < this.started {
+            invariants::removing_record(world, index, "the script");
+        }
+        world.cloudflare.records.remove(&index);
+    }
+    let tunnel = this.tunnel.ok_or("no tunnel")?;
+    if !world.cloudflare.tunnels.contains_key(&tunnel) {
+        return Ok(());
+    }
+    world.cloudflare.make_record(label, Some(tunnel), Maker::Trial(this.sub), world.now);
+    invariants::leading(world, label, tunnel);
+    Ok(())
+}
+
+fn clone(world: &mut World, this: &Run) -> Result<u64, &'static str> {
+    let number = this.vmid.ok_or("no VMID")?;
+    let template = world.proxmox.guests.get_mut(&TEMPLATE).ok_or("no template")?;
+    if template.lock.is_some() {
+        return Err("CT is locked (disk)");
+    }
+    if world.proxmox.guests.contains_key(&number) {
+        return Err("CT already exists");
+    }
+    if let Some(template) = world.proxmox.guests.get_mut(&TEMPLATE) {
+        template.lock = Some("disk");
+    }
+    let uid = world.proxmox.make(number, this.name.as_str(), Maker::Trial(this.sub), world.now);
+    if let Some(guest) = world.proxmox.same(number, uid) {
+        guest.lock = Some("create");
+    }
+    let takes = world.chance.between(4_000, 60_000);
+    let odd = world.options.script;
+    let fails = world.chance.permille(odd) && world.disturb(Kind::Script, || format!("the clone into {number} fails"));
+    world.after(takes, move |world| {
+        if let Some(template) = world.proxmox.guests.get_mut(&TEMPLATE) {
+            template.lock = None;
+        }
+        if fails {
+            if world.proxmox.same(number, uid).is_some() {
+                world.proxmox.guests.remove(&number);
+            }
+        } else if let Some(guest) = world.proxmox.same(number, uid) {
+            guest.lock = None;
+        }
+    });
+    Ok(takes + 500)
+}
+
+/// The subscription that a run is truly for: whose marker was written last.
+pub fn sub_of(world: &World, name: &Subdomain) -> Option<usize> {
+    let last_start = |sub: &crate::world::stripe::Sub| {
+        sub.mark(key::ATTEMPT).and_then(|text| text.rsplit(':').next()?.parse::<i64>().ok())
+    };
+    world
+        .stripe
+        .subs
+        .iter()
+        .enumerate()
+        .filter(|(_, sub)| sub.ours && sub.label == name.as_str() && !sub.refused())
+        .filter_map(|(index, sub)| Some((last_start(sub)?, index)))
+        .max()
+        .map(|(_, index)| index)
+}
+
+/// A start asked for while a run of the name lives.
+pub fn second_start(world: &mut World, name: &Subdomain) {
+    world.violate(Invariant::OneRun, format!("a run of {name} was asked for while one is alive"));
+}

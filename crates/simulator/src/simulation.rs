@@ -1,0 +1,371 @@
+//! One seed from its first customer to the last clean-up: a safety phase with faults, healing, and a
+//! liveness phase that must converge.
+
+mod phases;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tamesuke_engine::Engine;
+
+use crate::customers;
+use crate::executor::{Executor, Role};
+use crate::fate::{Kind, Muted};
+use crate::invariants::settled::unsettled;
+use crate::invariants::{Invariant, Violation};
+use crate::options::{HOUR, MINUTE};
+use crate::ports::{self, Link};
+use crate::settings::{self, RESYNC};
+use crate::tally::Tally;
+use crate::trace::Detail;
+use crate::world::{Command, Pid, Shared, World, secs};
+use phases::{all_over, hand_over, heal, leap};
+
+/// Polls of one seed at most; more is a program that turns in circles.
+const POLLS_MAX: u64 = 20_000_000;
+/// How often it is looked whether all is as it must be.
+const LOOK_EVERY: u64 = 20_000;
+/// After the last fault, or the last change since, all is settled within this, …
+const SETTLED_WITHIN: u64 = 3 * HOUR;
+/// … or, where only a mail of unknown outcome is left, within its stored waits.
+const MAILED_WITHIN: u64 = 26 * HOUR;
+/// Nothing that takes longer is skipped over.
+const WORTH_SKIPPING: u64 = 2 * MINUTE;
+/// Stripe calls of a quiet life, as measured. The design's aim is 14 (see `docs/reliability.md`).
+const QUIET_CALLS: u64 = 18;
+
+/// What came of a seed.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The first broken promise.
+    pub violation: Option<Violation>,
+    /// The hash of everything that happened.
+    pub hash: u64,
+    /// Numbers.
+    pub tally: Tally,
+    /// The disturbances, as (millisecond, kind, which of that kind, what).
+    pub disturbances: Vec<(u64, Kind, u32, String)>,
+    /// What happened, where lines were asked for.
+    pub lines: Vec<String>,
+}
+
+/// Runs a seed.
+pub fn run(seed: u64, muted: &Muted, detail: Detail) -> Outcome {
+    let world = Shared::new(World::new(seed, muted.clone(), detail));
+    let mut simulation = Simulation {
+        world: world.clone(),
+        executor: Executor::default(),
+        engines: BTreeMap::new(),
+        unsettled_since: None,
+        was_full: false,
+    };
+    simulation.begin();
+    simulation.go();
+    simulation.finish()
+}
+
+struct Simulation {
+    world: Shared,
+    executor: Executor,
+    engines: BTreeMap<Pid, Arc<Engine>>,
+    unsettled_since: Option<u64>,
+    was_full: bool,
+}
+
+impl Simulation {
+    fn begin(&mut self) {
+        {
+            let mut world = self.world.lock();
+            let (window, handovers, leaps) = (world.options.heal_at, world.options.handovers, world.options.leaps);
+            for _ in 0..handovers {
+                let at = world.chance.between(MINUTE, window);
+                world.after(at, |world| {
+                    if world.disturb(Kind::Handover, || "a second process starts".to_owned()) {
+                        hand_over(world);
+                    }
+                });
+            }
+            for _ in 0..leaps {
+                let at = world.chance.between(MINUTE, window);
+                world.after(at, leap);
+            }
+            world.after(window, heal);
+        }
+        self.obey(Command::Start);
+    }
+
+    fn go(&mut self) {
+        let mut polls = 0;
+        let mut look_at = 0;
+        loop {
+            while polls <= POLLS_MAX && self.poll() {
+                polls += 1;
+            }
+            if self.world.lock().violation.is_some() {
+                return;
+            }
+            if polls > POLLS_MAX {
+                return self.world.lock().violate(Invariant::Converged, format!("{POLLS_MAX} polls were not enough"));
+            }
+            let now = self.world.lock().now;
+            if now >= look_at {
+                look_at = now + LOOK_EVERY;
+                if self.look() {
+                    return;
+                }
+            }
+            self.skip_quiet();
+            if !self.advance() {
+                return self.world.lock().violate(Invariant::Converged, "nothing is going to happen".to_owned());
+            }
+            while let Some(command) = { self.world.lock().commands.pop_front() } {
+                self.obey(command);
+            }
+        }
+    }
+
+    fn poll(&mut self) -> bool {
+        let world = self.world.clone();
+        let draw = |many: usize| {
+            let drawn = world.lock().chance.below(u64::try_from(many).unwrap_or(1));
+            usize::try_from(drawn).unwrap_or(0)
+        };
+        let (polled, ended) = self.executor.poll_one(draw);
+        if let Some(pid) = ended {
+            self.end(pid);
+        }
+        polled
+    }
+
+    /// Lets the next thing happen, or whoever sleeps the shortest wake.
+    fn advance(&mut self) -> bool {
+        let mut world = self.world.lock();
+        let leaped = world.leaped;
+        let (next, wakes) = (world.timeline.next_at(), world.sleepers.next_at().map(|at| at + leaped));
+        match (next, wakes) {
+            (None, None) => return false,
+            (Some(at), wakes) if wakes.is_none_or(|wakes| at <= wakes) => {
+                if let Some((at, entry)) = world.timeline.take() {
+                    world.move_to(at);
+                    if entry.of.is_none() {
+                        world.stirred_at = at;
+                    }
+                    (entry.act)(&mut world);
+                }
+            }
+            (_, Some(wakes)) => {
+                world.move_to(wakes);
+                let own = world.own_now();
+                world.sleepers.wake_due(own);
+            }
+            (Some(_), None) => {}
+        }
+        true
+    }
+
+    /// Moves the clocks over a stretch in which nothing is due but the poll and the listing, which have
+    /// both seen all there is: they would find nothing new.
+    fn skip_quiet(&mut self) {
+        let mut world = self.world.lock();
+        let processes = world.live_processes().len();
+        if !world.is_idle() || processes != 1 || world.now < world.options.window {
+            return;
+        }
+        let (now, leaped) = (world.now, world.leaped);
+        let listing = u64::try_from(RESYNC.as_millis()).unwrap_or(0) * 11 / 10 + 1_000;
+        let (soon, seen_all) = (now + listing, world.stirred_at + listing + MINUTE);
+        let (events_at, list_at) = world.listed_at;
+        if now < seen_all || events_at.min(list_at) <= world.stirred_at {
+            return;
+        }
+        let near = world.sleepers.moments().take_while(|at| at + leaped <= soon).count();
+        if near > 2 {
+            return;
+        }
+        let sleeper = world.sleepers.moments().nth(near).map(|at| at + leaped);
+        let event = world.timeline.next_at();
+        let bound = self.unsettled_since.map(|since| since + SETTLED_WITHIN);
+        let Some(target) = sleeper.into_iter().chain(event).chain(bound).min().map(|at| at.saturating_sub(1_000))
+        else {
+            return;
+        };
+        if target > now + WORTH_SKIPPING {
+            let _so_far = world.calm_so_far();
+            world.move_to(target);
+            let own = world.own_now();
+            world.trace.note(target, "skip", (now, 0), || format!("over {} s", secs(target - now)));
+            world.sleepers.wake_due(own);
+        }
+    }
+
+    /// Looks whether all is as it must be; gives whether the seed is over.
+    fn look(&mut self) -> bool {
+        let mut world = self.world.lock();
+        let Some(healed_at) = world.healed_at else {
+            return false;
+        };
+        let now = world.now;
+        self.was_full |= world.proxmox.free().is_none();
+        let Some(first) = unsettled(&world) else {
+            let stretch = self.unsettled_since.take().map_or(0, |since| now - since);
+            world.tally.unsettled_secs = world.tally.unsettled_secs.max(stretch / 1_000);
+            let stripe = world.stripe_now();
+            self.was_full = false;
+            return !world.stripe.subs.iter().any(|sub| sub.live(stripe)) && all_over(&world);
+        };
+        let since = *self.unsettled_since.get_or_insert(healed_at.max(now.saturating_sub(LOOK_EVERY)));
+        let mail = first.what.contains("announced") || first.what.contains("thanked") || first.what.contains("told");
+        let overdue = u64::try_from(world.options.overdue_secs).unwrap_or(0) * 1_000;
+        let bound = match (mail, self.was_full) {
+            (true, _) => MAILED_WITHIN,
+            (false, true) => SETTLED_WITHIN + overdue,
+            (false, false) => SETTLED_WITHIN,
+        };
+        if now - since > bound {
+            let Violation { invariant, what, .. } = first;
+            world.violate(invariant, format!("{what}, {} s after all was well", secs(now - since)));
+        }
+        false
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Start => self.start(),
+            Command::Kill(pid) => self.kill(pid),
+            Command::Stop(pid) => {
+                let mut world = self.world.lock();
+                if let Some(process) = world.processes.get_mut(&pid) {
+                    process.stopping = true;
+                    process.stop_bell.notify_one();
+                }
+            }
+            Command::SignUp(number) => self.sign_up(number),
+            Command::Release(number) => self.release(number),
+            Command::Webhook(hint) => match self.someone() {
+                Some((_, engine)) => engine.hint(&hint),
+                // Stripe sends it again.
+                None => self.world.lock().command_after(90_000, Command::Webhook(hint)),
+            },
+        }
+    }
+
+    fn start(&mut self) {
+        let (pid, settings) = {
+            let mut world = self.world.lock();
+            let Ok(settings) = settings::of_world(&world) else {
+                return world.violate(Invariant::Converged, "the settings do not read".to_owned());
+            };
+            (world.birth(), settings)
+        };
+        let link = Link::new(self.world.clone(), pid);
+        let engine = Arc::new(Engine::new(settings, ports::of_process(&link)));
+        self.engines.insert(pid, Arc::clone(&engine));
+        let bell = self.world.lock().processes.get(&pid).map(|process| Arc::clone(&process.stop_bell));
+        let work = async move {
+            engine
+                .run(async move {
+                    match bell {
+                        Some(bell) => bell.notified().await,
+                        None => std::future::pending().await,
+                    }
+                })
+                .await;
+        };
+        self.executor.add(pid, Role::Engine, Box::pin(work));
+    }
+
+    fn kill(&mut self, pid: Pid) {
+        if !self.engines.contains_key(&pid) {
+            return;
+        }
+        self.world.lock().tally.crashes += 1;
+        self.end(pid);
+    }
+
+    /// A process is gone, with everything it had in hand.
+    fn end(&mut self, pid: Pid) {
+        let Some(engine) = self.engines.remove(&pid) else {
+            return;
+        };
+        self.executor.drop_all_of(pid);
+        let mut world = self.world.lock();
+        world.tally.add_rows(&engine.rows());
+        world.death(pid);
+        if self.engines.is_empty() {
+            let wait = world.chance.between(1_000, 90_000);
+            world.command_after(wait, Command::Start);
+        }
+    }
+
+    /// One of the processes that serve.
+    fn someone(&self) -> Option<(Pid, Arc<Engine>)> {
+        let many = u64::try_from(self.engines.len()).unwrap_or(0);
+        let nth = if many > 1 { self.world.lock().chance.below(many) } else { 0 };
+        let chosen = self.engines.iter().nth(usize::try_from(nth).unwrap_or(0));
+        chosen.map(|(pid, engine)| (*pid, Arc::clone(engine)))
+    }
+
+    fn sign_up(&mut self, number: usize) {
+        let Some((pid, engine)) = self.someone() else {
+            let mut world = self.world.lock();
+            let wait = world.chance.between(5_000, 30_000);
+            return world.command_after(wait, Command::SignUp(number));
+        };
+        let (world, wish) = {
+            let mut locked = self.world.lock();
+            locked.tally.forms += 1;
+            (self.world.clone(), locked.orders.wishes.get(number).cloned())
+        };
+        let Some(wish) = wish else {
+            return;
+        };
+        let work = async move {
+            let answer = engine.sign_up(&wish.order, &wish.reference).await;
+            customers::answered(&mut world.lock(), number, answer);
+        };
+        self.executor.add(pid, Role::Request, Box::pin(work));
+    }
+
+    fn release(&mut self, number: usize) {
+        let reference = self.world.lock().orders.wishes.get(number).map(|wish| wish.reference.clone());
+        let (Some((pid, engine)), Some(reference)) = (self.someone(), reference) else {
+            return;
+        };
+        let work = async move {
+            // Whatever came of it, the customer sends the form again.
+            let _released = engine.release(&reference).await;
+        };
+        self.executor.add(pid, Role::Request, Box::pin(work));
+    }
+
+    fn finish(mut self) -> Outcome {
+        let pids: Vec<Pid> = self.engines.keys().copied().collect();
+        for pid in pids {
+            if let Some(engine) = self.engines.remove(&pid) {
+                self.executor.drop_all_of(pid);
+                self.world.lock().tally.add_rows(&engine.rows());
+            }
+        }
+        let mut world = self.world.lock();
+        let paid = world.tally.paid;
+        if world.options.quiet {
+            world.tally.quiet_calls = world.tally.life_calls * 10 / paid.max(1);
+        }
+        if world.options.quiet && world.tally.life_calls > QUIET_CALLS * paid {
+            let what = format!("{} calls for {paid} quiet lives", world.tally.life_calls);
+            world.violate(Invariant::FewCalls, what);
+        }
+        let mut tally = world.tally.clone();
+        tally.secs = world.now / 1_000;
+        for (_, kind, ..) in &world.disturbances {
+            *tally.disturbed.entry(*kind).or_insert(0) += 1;
+        }
+        Outcome {
+            violation: world.violation.clone(),
+            hash: world.trace.hash(),
+            tally,
+            disturbances: world.disturbances.clone(),
+            lines: world.trace.lines().map(str::to_owned).collect(),
+        }
+    }
+}

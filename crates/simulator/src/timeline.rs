@@ -1,0 +1,87 @@
+//! What is going to happen, and who sleeps until when. Ties are broken by who asked first.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+
+use crate::world::{Pid, World};
+
+/// Something that happens to the world.
+pub type Happening = Box<dyn FnOnce(&mut World) + Send>;
+
+/// One thing that is going to happen.
+pub struct Entry {
+    /// The process whose call it is, if it is one: it may die with its process.
+    pub of: Option<Pid>,
+    /// What happens.
+    pub act: Happening,
+}
+
+/// What is going to happen, by when.
+#[derive(Default)]
+pub struct Timeline {
+    entries: BTreeMap<(u64, u64), Entry>,
+    asked: u64,
+}
+
+impl Timeline {
+    /// Adds something that happens at that millisecond.
+    pub fn add(&mut self, at: u64, of: Option<Pid>, act: Happening) {
+        self.asked += 1;
+        self.entries.insert((at, self.asked), Entry { of, act });
+    }
+
+    /// When the next thing happens.
+    pub fn next_at(&self) -> Option<u64> {
+        self.entries.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Takes the next thing.
+    pub fn take(&mut self) -> Option<(u64, Entry)> {
+        self.entries.pop_first().map(|((at, _), entry)| (at, entry))
+    }
+
+    /// Lets `keep` choose which of a process's calls in flight still arrive.
+    pub fn cut(&mut self, pid: Pid, mut keep: impl FnMut() -> bool) {
+        self.entries.retain(|_, entry| entry.of != Some(pid) || keep());
+    }
+}
+
+/// Who sleeps until which millisecond of the processes' own clock.
+#[derive(Default)]
+pub struct Sleepers {
+    sleeping: BTreeMap<(u64, u64), (Pid, Waker)>,
+    asked: u64,
+}
+
+impl Sleepers {
+    /// Puts somebody to sleep; gives the place by which to find them.
+    pub fn add(&mut self, until: u64, pid: Pid, waker: Waker) -> (u64, u64) {
+        self.asked += 1;
+        let place = (until, self.asked);
+        self.sleeping.insert(place, (pid, waker));
+        place
+    }
+
+    /// Somebody does not wait any more, or waits with another waker.
+    pub fn remove(&mut self, place: (u64, u64)) {
+        self.sleeping.remove(&place);
+    }
+
+    /// When the next one wakes.
+    pub fn next_at(&self) -> Option<u64> {
+        self.sleeping.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// All moments at which somebody wakes, soonest first.
+    pub fn moments(&self) -> impl Iterator<Item = u64> {
+        self.sleeping.keys().map(|(at, _)| *at)
+    }
+
+    /// Wakes everybody whose moment has come.
+    pub fn wake_due(&mut self, now: u64) {
+        while let Some(entry) = self.sleeping.first_entry().filter(|entry| entry.key().0 <= now) {
+            let (_, waker) = entry.remove();
+            waker.wake();
+        }
+    }
+}
