@@ -1,0 +1,162 @@
+//! One kill: when it falls, whom it hits, and that nothing of a run outlives it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::phase::Phase;
+use super::round::Round;
+use crate::demo::{Server, children};
+use crate::draw::Draw;
+
+/// No script may outlive the service by more.
+const OUTLIVES_MAX: Duration = Duration::from_secs(1);
+/// A run to be hit is waited for that long; then whatever is there is hit.
+const RUN_WAIT_MAX: Duration = Duration::from_secs(6);
+/// How far into a run a kill falls, in milliseconds: a run takes one to two seconds here.
+const INTO_RUN_MS: u64 = 1_600;
+/// How far into a step, in milliseconds.
+const INTO_STEP_MS: u64 = 60;
+/// How long after the last one any other kill falls, in milliseconds.
+const ANY_MS: u64 = 1_500;
+/// How long a dead service stays dead, in milliseconds.
+const DEAD_MS: u64 = 300;
+
+/// Where in a run a kill is aimed at.
+#[derive(Debug, Clone, Copy)]
+enum Aim {
+    /// That long after it was seen to be alive.
+    At(Duration),
+    /// That long after the script first asked for what the step needs.
+    Step(u8, Duration),
+}
+
+impl Aim {
+    fn draw(draw: &mut Draw) -> Self {
+        let step = [2, 3, 4, 5, 7, 8, 9, 10][usize::try_from(draw.between(0, 7)).unwrap_or(0)];
+        let into_step = Duration::from_millis(draw.between(0, INTO_STEP_MS));
+        let into_run = Duration::from_millis(draw.between(0, INTO_RUN_MS));
+        if draw.percent(60) { Self::Step(step, into_step) } else { Self::At(into_run) }
+    }
+}
+
+/// Whom a kill hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Victim {
+    /// The service.
+    Service,
+    /// A script, the service lives on.
+    Script,
+}
+
+impl Round {
+    /// Kills at a drawn instant and starts again what was killed.
+    pub(super) async fn kill(&mut self, server: &mut Server, in_run_percent: u64) -> anyhow::Result<()> {
+        let in_run = self.draw.percent(in_run_percent);
+        let aim = Aim::draw(&mut self.draw);
+        let any_ms = self.draw.between(0, ANY_MS);
+        let script_alone = self.draw.percent(15);
+        let before = self.last_seq().await?;
+        if in_run {
+            self.wait_for_run(server, aim, before).await?;
+        } else {
+            tokio::time::sleep(Duration::from_millis(any_ms)).await;
+        }
+        let runs = children(server.pid());
+        let victim = if script_alone && !runs.is_empty() { Victim::Script } else { Victim::Service };
+        match victim {
+            Victim::Script => {
+                for run in &runs {
+                    // Gone already is as good as killed.
+                    let _killed = kill_process(*run, Signal::KILL);
+                }
+            }
+            Victim::Service => {
+                server.signal(Signal::KILL).await.context("the service was dead before it was killed")?;
+                self.nothing_outlives(server.state_dir(), &runs).await?;
+            }
+        }
+        let phase = if runs.is_empty() {
+            Phase::of_state(&self.sandbox.get("/state").await?)
+        } else {
+            Phase::of_run(&self.sandbox.get(&format!("/requests?since_seq={before}")).await?)
+        };
+        self.kills.push((phase, victim));
+        if victim == Victim::Service {
+            let dead_ms = self.draw.between(0, DEAD_MS);
+            tokio::time::sleep(Duration::from_millis(dead_ms)).await;
+            *server = self.start()?;
+            // Now and then the next kill may fall before the service is up.
+            if self.draw.percent(80) {
+                self.healthy(server).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until a run is where the kill is aimed at, or until there was none for long.
+    async fn wait_for_run(&self, server: &Server, aim: Aim, before: u64) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let mut seen: Option<Instant> = None;
+        while began.elapsed() < RUN_WAIT_MAX {
+            let alive = !children(server.pid()).is_empty();
+            seen = if alive { seen.or_else(|| Some(Instant::now())) } else { None };
+            match (aim, seen) {
+                (Aim::At(into), Some(since)) if since.elapsed() >= into => return Ok(()),
+                (Aim::Step(step, into), Some(_)) => {
+                    let log = self.sandbox.get(&format!("/requests?since_seq={before}")).await?;
+                    if Phase::of_run(&log) >= Phase::Step(step) {
+                        tokio::time::sleep(into).await;
+                        return Ok(());
+                    }
+                }
+                (_, _) => {}
+            }
+            tokio::time::sleep(Duration::from_millis(4)).await;
+        }
+        Ok(())
+    }
+
+    /// Within a second of the service's end no script of it may be alive: neither one that was seen, nor
+    /// one that holds a name's lock.
+    async fn nothing_outlives(&mut self, state: &Path, runs: &[Pid]) -> anyhow::Result<()> {
+        let died = Instant::now();
+        loop {
+            let alive: Vec<String> =
+                runs.iter().copied().filter(|pid| is_alive(*pid)).map(|pid| format!("{pid:?}")).collect();
+            let held = held_locks(state)?;
+            if alive.is_empty() && held.is_empty() {
+                return Ok(());
+            }
+            if died.elapsed() > OUTLIVES_MAX {
+                self.outlived
+                    .push(format!("processes {alive:?}, locks {held:?} after {} ms", died.elapsed().as_millis()));
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+fn is_alive(pid: Pid) -> bool {
+    let stat = PathBuf::from(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    std::fs::read_to_string(stat).is_ok_and(|text| !text.contains(") Z"))
+}
+
+/// Names whose lock somebody holds.
+fn held_locks(state: &Path) -> anyhow::Result<Vec<String>> {
+    let mut held = Vec::new();
+    for entry in std::fs::read_dir(state)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let of_a_name = entry.path().extension().is_some_and(|ending| ending == "lock") && name != "lease.lock";
+        if of_a_name && flock(File::open(entry.path())?, FlockOperation::NonBlockingLockShared).is_err() {
+            held.push(name);
+        }
+    }
+    Ok(held)
+}

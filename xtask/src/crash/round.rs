@@ -1,0 +1,255 @@
+//! One round: orders and kills at once, until all trials stand; their end, killed too; and the judgement.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use serde_json::{Value, json};
+
+use super::kill::Victim;
+use super::life::{Order, Twist, order};
+use super::phase::Phase;
+use super::verdict::{Trial, judge, shared, trials};
+use super::{Outcome, Programs};
+use crate::demo::{Server, healthy, start_server};
+use crate::draw::Draw;
+use crate::processes::root;
+use crate::sandbox::{Sandbox, free_port};
+use crate::world::{Things, array};
+
+/// Real time that a stage may take once the kills are over. Guards against a round that hangs; nothing is
+/// judged by it.
+const STAGE_MAX: Duration = Duration::from_secs(180);
+/// A mail that is not there after so long of real time waits for the world's clock.
+const MAIL_PATIENCE: Duration = Duration::from_secs(4);
+/// The waits between hand-overs of unknown outcome, in seconds: what the clock is moved by.
+const MAIL_WAITS: [i64; 5] = [601, 3_601, 21_601, 86_401, 86_401];
+/// The period of each trial and a little.
+const PERIOD_SECS: i64 = 7 * 86_400 + 60;
+/// How much of the kills before all trials stand is aimed at a living run.
+const AT_RUNS_PERCENT: u64 = 85;
+
+/// The settings of a round that are shorter than a real installation's.
+const SHORTER: [(&str, &str); 8] = [
+    ("POLL_SECONDS", "1"),
+    ("RESYNC_SECONDS", "20"),
+    ("SPACING_SECONDS", "0"),
+    ("PROVISION_TIMEOUT", "30"),
+    ("SILENCE_SECONDS", "40"),
+    ("GIVE_UP_ATTEMPTS", "20"),
+    ("PROVISIONER_POLL_SECONDS", "0.1"),
+    ("PROVISIONER_READY_POLL_SECONDS", "0.2"),
+];
+
+/// A round in play.
+pub(super) struct Round {
+    pub(super) sandbox: Sandbox,
+    pub(super) draw: Draw,
+    pub(super) kills: Vec<(Phase, Victim)>,
+    pub(super) outlived: Vec<String>,
+    programs: Programs,
+    number: u64,
+    port: u16,
+    shared: Vec<String>,
+}
+
+impl Round {
+    /// Plays a round to its end.
+    pub(super) async fn play(programs: Programs, seed: u64, number: u64) -> anyhow::Result<Outcome> {
+        let port = free_port()?;
+        let webhook = format!("http://127.0.0.1:{port}/webhook/stripe");
+        let sandbox = Sandbox::start(&programs.bin, &webhook, &["--time-scale".to_owned(), "0.02".to_owned()]).await?;
+        let draw = Draw::new(seed, number);
+        let (kills, outlived, shared) = (Vec::new(), Vec::new(), Vec::new());
+        let mut round = Self { sandbox, draw, kills, outlived, programs, number, port, shared };
+        let mut server = round.start()?;
+        let played = round.with_server(&mut server).await;
+        let tail = server.log_tail().unwrap_or_default();
+        let stopped = server.stop().await;
+        let folder = server.state_dir().to_owned();
+        let mut outcome = played.with_context(|| format!("the service's last lines:\n{tail}\n"))?;
+        stopped?;
+        outcome.verdict.outlived = round.outlived;
+        outcome.verdict.shared = round.shared;
+        outcome.kills = round.kills;
+        round.sandbox.stop().await?;
+        if outcome.verdict.is_clean() {
+            // Best effort: a folder of lock files that stays behind harms nobody.
+            let _gone = std::fs::remove_dir_all(folder);
+        }
+        Ok(outcome)
+    }
+
+    pub(super) fn start(&self) -> anyhow::Result<Server> {
+        let script = root().join("provisioner.py");
+        start_server(&self.programs.bin, &self.sandbox, (&self.programs.python, &script), self.port, (true, &SHORTER))
+    }
+
+    pub(super) async fn healthy(&self, server: &Server) -> anyhow::Result<()> {
+        healthy(&self.sandbox, server).await
+    }
+
+    pub(super) async fn last_seq(&self) -> anyhow::Result<u64> {
+        let log = self.sandbox.get("/requests?since_seq=0").await?;
+        Ok(array(&log).last().and_then(|entry| entry["seq"].as_u64()).unwrap_or(0))
+    }
+
+    async fn with_server(&mut self, server: &mut Server) -> anyhow::Result<Outcome> {
+        self.healthy(server).await?;
+        self.plant_foreign().await?;
+        let before = Things::now(&self.sandbox).await?;
+        self.order_and_kill(server).await?;
+        let before = self.with_foreign_records(before).await?;
+        self.all_stand(server).await.context("until all trials stand")?;
+        if self.draw.percent(50) {
+            self.kill(server, 0).await?;
+        }
+        self.mails(server, |trial| if trial.canceled { None } else { Some("welcome") })
+            .await
+            .context("welcome mails")?;
+        self.sandbox.jump(PERIOD_SECS).await?;
+        for _ in 0..self.draw.between(1, 2) {
+            self.kill(server, 0).await?;
+        }
+        self.nothing_left(server, &before).await.context("until nothing is left")?;
+        self.mails(server, |trial| Some(trial.last_mail())).await.context("last mails")?;
+        let state = self.sandbox.get("/state").await?;
+        let all = trials(&state);
+        ensure!(!all.is_empty(), "nobody paid");
+        let refunded = all.iter().filter(|trial| trial.refunds > 0).count();
+        Ok(Outcome { verdict: judge(&state, &before), trials: all.len(), refunded, kills: Vec::new() })
+    }
+
+    /// Other people's things, some under the very names that will be ordered.
+    async fn plant_foreign(&self) -> anyhow::Result<()> {
+        for n in 0..3 {
+            let name = self.name(n);
+            let guest = json!({"vmid": 9_500 + n, "hostname": name, "status": "running"});
+            self.sandbox.post("/proxmox/guests", guest).await?;
+            self.sandbox.post("/proxmox/guests", json!({"vmid": 200 + n, "hostname": name})).await?;
+            for tunnel in [format!("service-{}-x-{name}", 9_700 + n), format!("my-service-9001-{name}")] {
+                self.sandbox.post("/cloudflare/tunnels", json!({"name": tunnel})).await?;
+            }
+            let record = json!({"name": format!("x-{name}"), "type": "CNAME", "content": "elsewhere.example.com"});
+            self.sandbox.post("/cloudflare/records", record).await?;
+            let file = format!("/files/metadata-x-{name}.json");
+            self.sandbox.control(reqwest::Method::PUT, &file, Some(json!({"somebody": "else"}))).await?;
+        }
+        Ok(())
+    }
+
+    fn name(&self, n: u64) -> String {
+        format!("k{}-{n}", self.number % 10_000)
+    }
+
+    /// Records that somebody put in the way of an order count as other people's from then on.
+    async fn with_foreign_records(&self, before: Things) -> anyhow::Result<Things> {
+        let state = self.sandbox.get("/state").await?;
+        Ok(before.with(&state, |key, thing| key.starts_with("record ") && thing["content"] == "192.0.2.9"))
+    }
+
+    async fn order_and_kill(&mut self, server: &mut Server) -> anyhow::Result<()> {
+        let orders: Vec<Order> = (0..self.draw.between(3, 5))
+            .map(|n| {
+                let twist = Twist::draw(&mut self.draw);
+                Order { name: self.name(n), twist, after_ms: self.draw.between(0, 700) }
+            })
+            .collect();
+        let kills = self.draw.between(4, 7);
+        let (url, control) = (server.url.clone(), self.sandbox.beside());
+        let ordering = tokio::spawn(async move {
+            for one in &orders {
+                order(&control, &url, one).await.with_context(|| format!("the order of {}", one.name))?;
+            }
+            anyhow::Ok(())
+        });
+        self.first_order().await?;
+        for _ in 0..kills {
+            self.kill(server, AT_RUNS_PERCENT).await?;
+            self.look_for_sharing(&self.sandbox.get("/state").await?);
+        }
+        self.healthy(server).await?;
+        ordering.await?
+    }
+
+    async fn first_order(&self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while array(&self.sandbox.get("/state/stripe").await?["checkout_sessions"]).is_empty() {
+            ensure!(began.elapsed() < STAGE_MAX, "nobody ordered");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
+    fn look_for_sharing(&mut self, state: &Value) {
+        for found in shared(state) {
+            if !self.shared.contains(&found) {
+                self.shared.push(found);
+            }
+        }
+    }
+
+    /// Asks the world until it is as wanted; the service must live meanwhile.
+    async fn until(&mut self, server: &Server, wanted: impl Fn(&Value) -> Result<(), String>) -> anyhow::Result<()> {
+        let began = Instant::now();
+        loop {
+            let state = self.sandbox.get("/state").await?;
+            self.look_for_sharing(&state);
+            match wanted(&state) {
+                Ok(()) => return Ok(()),
+                Err(seen) if began.elapsed() >= STAGE_MAX => bail!("within {} s: {seen}", STAGE_MAX.as_secs()),
+                Err(_) => {}
+            }
+            if let Some(status) = server.ended() {
+                bail!("the service ended by itself with {status}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn all_stand(&mut self, server: &Server) -> anyhow::Result<()> {
+        self.until(server, |state| {
+            let waiting: Vec<String> =
+                trials(state).iter().filter(|trial| !trial.stands()).filter_map(Trial::unsettled).collect();
+            if waiting.is_empty() { Ok(()) } else { Err(waiting.join("; ")) }
+        })
+        .await
+    }
+
+    async fn nothing_left(&mut self, server: &Server, before: &Things) -> anyhow::Result<()> {
+        self.until(server, |state| {
+            let left = before.added(&Things::of(state));
+            let live: Vec<String> = trials(state).iter().filter(|t| !t.canceled).filter_map(Trial::unsettled).collect();
+            if left.is_empty() && live.is_empty() { Ok(()) } else { Err(format!("{left:?} {live:?}")) }
+        })
+        .await
+    }
+
+    /// Waits for a mail of each trial; one whose outcome a kill made unknown comes when the world's clock
+    /// has moved.
+    async fn mails(&mut self, server: &Server, due: impl Fn(&Trial<'_>) -> Option<&'static str>) -> anyhow::Result<()> {
+        let mut missing = Vec::new();
+        for wait_secs in MAIL_WAITS {
+            let began = Instant::now();
+            loop {
+                let state = self.sandbox.get("/state").await?;
+                let lacks = |trial: &Trial<'_>| {
+                    let kind = due(trial)?;
+                    (!trial.has_mail(kind)).then(|| format!("{} of {}", kind, trial.name))
+                };
+                missing = trials(&state).iter().filter_map(lacks).collect();
+                if missing.is_empty() {
+                    return Ok(());
+                }
+                if let Some(status) = server.ended() {
+                    bail!("the service ended by itself with {status}");
+                }
+                if began.elapsed() >= MAIL_PATIENCE {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            self.sandbox.jump(wait_secs).await?;
+        }
+        bail!("never sent: {missing:?}")
+    }
+}

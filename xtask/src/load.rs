@@ -1,0 +1,79 @@
+//! `cargo xtask load`: many at once, and outages. Nothing here is judged by how fast it went: only by
+//! counts in the sandbox's own log, and by bounds that follow from settings.
+
+mod budget;
+mod hints;
+mod outage;
+mod unheard;
+
+use std::time::Instant;
+
+use anyhow::bail;
+
+/// What is loaded.
+#[derive(clap::Args, Debug, Clone)]
+pub(crate) struct Options {
+    /// One scene only.
+    scene: Option<Scene>,
+    /// An outage of ten minutes instead of one.
+    #[arg(long)]
+    long: bool,
+}
+
+impl Options {
+    /// As the tests run it.
+    pub(crate) fn all() -> Self {
+        Self { scene: None, long: false }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Scene {
+    /// A thousand webhooks at once: all answered, none lost.
+    Webhooks,
+    /// Ten thousand names that wait: bounded memory.
+    Waiting,
+    /// Neither webhooks nor the list of events: one resync is enough.
+    Unheard,
+    /// Stripe is down for a while: few failing calls, and no stampede when it is back.
+    Outage,
+    /// Five hundred trials and fifty sign-ups: within Cloudflare's budget.
+    Budget,
+}
+
+const ALL: [Scene; 5] = [Scene::Webhooks, Scene::Waiting, Scene::Unheard, Scene::Outage, Scene::Budget];
+
+/// Plays the scenes; gives what was counted.
+pub(crate) async fn play(options: &Options) -> anyhow::Result<String> {
+    let scenes = options.scene.map_or_else(|| ALL.to_vec(), |scene| vec![scene]);
+    let (mut lines, mut failed) = (Vec::new(), 0);
+    for scene in scenes {
+        let began = Instant::now();
+        let outcome = match scene {
+            Scene::Webhooks => hints::a_thousand().await,
+            Scene::Waiting => hints::ten_thousand_wait().await,
+            Scene::Unheard => unheard::play().await,
+            Scene::Outage => outage::play(if options.long { 600 } else { 60 }).await,
+            Scene::Budget => budget::play().await,
+        };
+        let secs = began.elapsed().as_secs();
+        let line = match outcome {
+            Ok(counted) => format!("{scene:?}: {counted} ({secs} s)"),
+            Err(error) => {
+                failed += 1;
+                format!("{scene:?} FAILED: {error:#} ({secs} s)")
+            }
+        };
+        println!("{line}");
+        lines.push(line);
+    }
+    if failed > 0 {
+        bail!("{}", lines.join("\n"));
+    }
+    Ok(format!("{} scenes", lines.len()))
+}
+
+/// The command.
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    play(&options).await.map(|_| ())
+}

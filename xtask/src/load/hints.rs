@@ -1,0 +1,135 @@
+//! Webhooks by the thousand. The service is kept from asking by itself, so that a name can only be looked
+//! at because its webhook was heard.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::bench::resident_mb;
+use crate::sandbox::until;
+use crate::signature::sign;
+use crate::stage::Stage;
+use crate::world::array;
+
+/// The first container number of planted trials.
+const FIRST_VMID: u64 = 20_000;
+/// Webhooks in flight, as from several of Stripe's senders.
+const IN_FLIGHT: usize = 64;
+/// A look at each of a thousand names takes a read of Stripe, at most 20 of which begin in a second:
+/// fifty seconds; this guards against never.
+const LOOKED_AT_MAX: Duration = Duration::from_secs(240);
+/// What a waiting name may cost, in megabytes: its places in index and queue, and what its webhook took.
+const MB_PER_NAME_MAX: f64 = 0.004;
+
+/// Settings that leave webhooks as the only way to hear of anything.
+const DEAF: [(&str, &str); 5] = [
+    ("POLL_SECONDS", "36000"),
+    ("RESYNC_SECONDS", "36000"),
+    ("VMID_FIRST", "20000"),
+    ("VMID_LAST", "39999"),
+    ("CLOUDFLARE_TUNNELS_MAX", "30000"),
+];
+
+struct Sender {
+    http: reqwest::Client,
+    url: String,
+    secret: String,
+}
+
+impl Sender {
+    fn new(stage: &Stage) -> Self {
+        Self {
+            http: stage.sandbox.http.clone(),
+            url: format!("http://127.0.0.1:{}/webhook/stripe", stage.port),
+            secret: stage.sandbox.credential("stripe_webhook_secret").to_owned(),
+        }
+    }
+
+    async fn send(&self, number: usize, object: Value) -> anyhow::Result<u16> {
+        let event = json!({"id": format!("evt_load{number}"), "object": "event", "api_version": "2026-10-28.endive", "type": "customer.subscription.updated",
+            "created": 1, "livemode": false, "data": {"object": object}});
+        let body = serde_json::to_string_pretty(&event)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let signature = format!("t={now},v1={}", sign(&self.secret, now, &body));
+        let sent = self.http.post(&self.url).header("Stripe-Signature", signature).body(body).send().await?;
+        Ok(sent.status().as_u16())
+    }
+
+    /// Sends an event about each object; gives how many milliseconds that took. All must be answered 2xx.
+    async fn send_all(self, objects: Vec<Value>) -> anyhow::Result<u128> {
+        let (sender, places) = (Arc::new(self), Arc::new(Semaphore::new(IN_FLIGHT)));
+        let (began, mut sending) = (Instant::now(), JoinSet::new());
+        for (number, object) in objects.into_iter().enumerate() {
+            let (sender, places) = (Arc::clone(&sender), Arc::clone(&places));
+            sending.spawn(async move {
+                let _place = places.acquire().await?;
+                sender.send(number, object).await
+            });
+        }
+        while let Some(sent) = sending.join_next().await {
+            let status = sent??;
+            ensure!((200..300).contains(&status), "a webhook was answered with {status}");
+        }
+        Ok(began.elapsed().as_millis())
+    }
+}
+
+/// A thousand webhooks about a thousand trials: all answered 2xx, and each trial read back.
+pub(super) async fn a_thousand() -> anyhow::Result<String> {
+    const COUNT: u64 = 1_000;
+    let stage = Stage::set(true).await?;
+    stage.instance().await?;
+    let mut server = stage.serve(&DEAF).await?;
+    stage.seed(FIRST_VMID, COUNT).await?;
+    let stripe = stage.sandbox.get("/state/stripe").await?;
+    let subscriptions = array(&stripe["subscriptions"]).to_vec();
+    let ids: BTreeSet<String> = subscriptions.iter().filter_map(|s| s["id"].as_str().map(str::to_owned)).collect();
+    ensure!(ids.len() == 1_000, "{} trials were planted", ids.len());
+    let before = stage.last_seq().await?;
+    let took_ms = Sender::new(&stage).send_all(subscriptions).await?;
+    until("a look at each name", LOOKED_AT_MAX, || async {
+        let log = stage.sandbox.get(&format!("/requests?service=stripe&since_seq={before}")).await?;
+        let read: BTreeSet<&str> =
+            array(&log).iter().filter_map(|entry| entry["path"].as_str()?.strip_prefix("/v1/subscriptions/")).collect();
+        let missing = ids.iter().filter(|id| !read.contains(id.as_str())).count();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(if missing == 0 { Ok(()) } else { Err(format!("{missing} names were not looked at")) })
+    })
+    .await?;
+    server.stop().await?;
+    stage.sandbox.stop().await?;
+    Ok(format!("1000 webhooks answered 2xx within {took_ms} ms, 1000 of 1000 names looked at"))
+}
+
+/// Ten thousand names wait: a bounded part of memory each.
+pub(super) async fn ten_thousand_wait() -> anyhow::Result<String> {
+    const COUNT: usize = 10_000;
+    let stage = Stage::set(true).await?;
+    let instance = stage.instance().await?;
+    let mut server = stage.serve(&DEAF).await?;
+    let pid = server.pid().context("the service ended")?;
+    let idle_mb = resident_mb(pid)?;
+    let objects: Vec<Value> = (0..COUNT)
+        .map(|n| json!({"id": format!("sub_load{n}"), "object": "subscription", "metadata": {"subdomain": format!("w{n}"), "oss_type": "nginx", "tmsk_inst": instance}}))
+        .collect();
+    let took_ms = Sender::new(&stage).send_all(objects).await?;
+    let health: Value =
+        stage.sandbox.http.get(format!("http://127.0.0.1:{}/health", stage.port)).send().await?.json().await?;
+    let waiting = health["queue_depth"].as_u64().unwrap_or(0);
+    let full_mb = resident_mb(pid)?;
+    // The looks go on at 20 a second, so a few hundred are through.
+    ensure!(waiting >= 9_000, "only {waiting} of {COUNT} names wait");
+    let names = f64::from(u32::try_from(COUNT)?);
+    ensure!(
+        full_mb <= idle_mb + names * MB_PER_NAME_MAX,
+        "{full_mb:.1} MB with {waiting} waiting names, {idle_mb:.1} MB without"
+    );
+    server.stop().await?;
+    stage.sandbox.stop().await?;
+    Ok(format!("{waiting} names wait after {took_ms} ms, {full_mb:.1} MB instead of {idle_mb:.1} MB"))
+}
