@@ -114,7 +114,9 @@ impl Simulation {
                     return;
                 }
             }
-            self.skip_quiet();
+            if self.skip_quiet() {
+                continue;
+            }
             if !self.advance() {
                 return self.world.lock().violate(Invariant::Converged, "nothing is going to happen".to_owned());
             }
@@ -164,38 +166,40 @@ impl Simulation {
     }
 
     /// Moves the clocks over a stretch in which nothing is due but the poll and the listing, which have
-    /// both seen all there is: they would find nothing new.
-    fn skip_quiet(&mut self) {
+    /// both seen all there is: they would find nothing new. Whether it did, and woke who slept.
+    fn skip_quiet(&mut self) -> bool {
         let mut world = self.world.lock();
         let processes = world.live_processes().len();
         if !world.is_idle() || processes != 1 || world.now < world.options.window {
-            return;
+            return false;
         }
         let (now, leaped) = (world.now, world.leaped);
         let listing = u64::try_from(RESYNC.as_millis()).unwrap_or(0) * 11 / 10 + 1_000;
         let (soon, seen_all) = (now + listing, world.stirred_at + listing + MINUTE);
         let (events_at, list_at) = world.listed_at;
         if now < seen_all || events_at.min(list_at) <= world.stirred_at {
-            return;
+            return false;
         }
         let near = world.sleepers.moments().take_while(|at| at + leaped <= soon).count();
         if near > 2 {
-            return;
+            return false;
         }
         let sleeper = world.sleepers.moments().nth(near).map(|at| at + leaped);
         let event = world.timeline.next_at();
         let bound = self.unsettled_since.map(|since| since + SETTLED_WITHIN);
         let Some(target) = sleeper.into_iter().chain(event).chain(bound).min().map(|at| at.saturating_sub(1_000))
         else {
-            return;
+            return false;
         };
-        if target > now + WORTH_SKIPPING {
+        let worth = target > now + WORTH_SKIPPING;
+        if worth {
             let _so_far = world.calm_so_far();
             world.move_to(target);
             let own = world.own_now();
             world.trace.note(target, "skip", (now, 0), || format!("over {} s", secs(target - now)));
             world.sleepers.wake_due(own);
         }
+        worth
     }
 
     /// Looks whether all is as it must be; gives whether the seed is over.
