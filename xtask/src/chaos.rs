@@ -32,6 +32,9 @@ pub(crate) struct Options {
     /// Begin no further seed after that many seconds.
     #[arg(long)]
     at_most_secs: Option<u64>,
+    /// Seeds at a time; one for each core if nothing is said.
+    #[arg(long)]
+    jobs: Option<u64>,
 }
 
 /// In how many seeds a planted fault is looked for, if nothing else is said.
@@ -47,6 +50,7 @@ impl Options {
             ("--first-seed", self.first_seed),
             ("--seed", self.seed),
             ("--at-most-secs", self.at_most_secs),
+            ("--jobs", self.jobs),
         ];
         let mut arguments: Vec<String> = numbers
             .into_iter()

@@ -1,5 +1,8 @@
-//! Many seeds, one after the other, and what they covered.
+//! Many seeds, each on one thread from its beginning to its end, and what they covered.
 
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tamesuke_domain::decide::ROWS;
@@ -8,7 +11,7 @@ use crate::fate::{Fate, Muted};
 use crate::invariants::Violation;
 use crate::op::Op;
 use crate::script::{STEPS, WAYS};
-use crate::simulation;
+use crate::simulation::{self, Outcome};
 use crate::tally::Tally;
 use crate::trace::Detail;
 
@@ -28,10 +31,12 @@ pub struct Campaign {
     pub seeds: u64,
     /// Their numbers.
     pub tally: Tally,
-    /// Those that broke a promise.
+    /// Those that broke a promise, by seed.
     pub violations: Vec<(u64, Violation)>,
     /// Those whose second run gave another hash.
     pub astray: Vec<u64>,
+    /// How many threads ran them.
+    pub jobs: usize,
     /// How long it took.
     pub took: Duration,
 }
@@ -49,32 +54,52 @@ pub struct Range {
     pub violations_max: usize,
     /// After that long no further seed begins.
     pub at_most: Option<Duration>,
+    /// How many seeds run at a time, a thread each.
+    pub jobs: NonZeroUsize,
 }
 
-/// Runs seeds.
+/// Runs seeds. How many threads there are changes no seed, and nothing of the report but its speed.
 pub fn run(range: Range) -> Campaign {
     let began = Instant::now();
-    let mut campaign = Campaign::default();
-    for seed in (range.first..).take(usize::try_from(range.seeds).unwrap_or(usize::MAX)) {
-        let outcome = simulation::run(seed, &Muted::default(), Detail::Hash);
-        campaign.seeds += 1;
-        campaign.tally.add(&outcome.tally);
-        if range.twice && simulation::run(seed, &Muted::default(), Detail::Hash).hash != outcome.hash {
-            campaign.astray.push(seed);
+    let taken = AtomicU64::new(0);
+    let shared = Mutex::new(Campaign { jobs: range.jobs.get(), ..Campaign::default() });
+    let is_enough = || {
+        let found = shared.lock().unwrap_or_else(PoisonError::into_inner).violations.len();
+        found >= range.violations_max || range.at_most.is_some_and(|most| began.elapsed() >= most)
+    };
+    let work = || {
+        // The first seed runs even where there is no time, so that there is something to report.
+        while taken.load(Ordering::Relaxed) == 0 || !is_enough() {
+            let nth = taken.fetch_add(1, Ordering::Relaxed);
+            let Some(seed) = range.first.checked_add(nth).filter(|_| nth < range.seeds) else {
+                return;
+            };
+            let outcome = simulation::run(seed, &Muted::default(), Detail::Hash);
+            let astray = range.twice && simulation::run(seed, &Muted::default(), Detail::Hash).hash != outcome.hash;
+            shared.lock().unwrap_or_else(PoisonError::into_inner).add(seed, outcome, astray);
         }
-        if let Some(violation) = outcome.violation {
-            campaign.violations.push((seed, violation));
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..range.jobs.get() {
+            scope.spawn(work);
         }
-        let enough = campaign.violations.len() >= range.violations_max;
-        if enough || range.at_most.is_some_and(|most| began.elapsed() >= most) {
-            break;
-        }
-    }
+        work();
+    });
+    let mut campaign = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+    campaign.violations.sort_by_key(|(seed, _)| *seed);
+    campaign.astray.sort_unstable();
     campaign.took = began.elapsed();
     campaign
 }
 
 impl Campaign {
+    fn add(&mut self, seed: u64, outcome: Outcome, astray: bool) {
+        self.seeds += 1;
+        self.tally.add(&outcome.tally);
+        self.astray.extend(astray.then_some(seed));
+        self.violations.extend(outcome.violation.map(|violation| (seed, violation)));
+    }
+
     /// Why the campaign is not a success, a line each.
     pub fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
@@ -128,7 +153,14 @@ impl Campaign {
         let faults: u64 = tally.calls.iter().filter(|((_, fate), _)| *fate != Fate::Fine).map(|(_, count)| count).sum();
         let tenths = |sum: u64| format!("{}.{}", sum / seeds, sum * 10 / seeds % 10);
         let mut lines = vec![
-            format!("{} seeds in {} ms, {} a second", self.seeds, micros / 1_000, self.seeds * 1_000_000 / micros),
+            format!(
+                "{} seeds in {} ms, {} a second with {} at a time; {} calls a second",
+                self.seeds,
+                micros / 1_000,
+                self.seeds * 1_000_000 / micros,
+                self.jobs,
+                tally.calls_in_all() * 1_000_000 / micros,
+            ),
             format!(
                 "a seed: {} orders paid of {} forms, {} outside calls, {} runs, {} mails, {} virtual minutes",
                 tenths(tally.paid),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a report on standard output is what this program is for")]
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use tamesuke_simulator::{shrink, simulation};
 
 /// Lines of a shrunk replay that are shown, counted from its end.
 const LINES_SHOWN: usize = 60;
+/// So many failing seeds are enough.
+const VIOLATIONS_MAX: usize = 20;
 /// Failing seeds whose schedule is shrunk and shown.
 const SHRUNK_MAX: usize = 3;
 
@@ -44,6 +47,23 @@ struct Arguments {
     /// Begin no further seed after that many seconds.
     #[arg(long)]
     at_most_secs: Option<u64>,
+    /// Seeds at a time; one for each core if nothing is said.
+    #[arg(long)]
+    jobs: Option<NonZeroUsize>,
+}
+
+impl Arguments {
+    fn range(&self, violations_max: usize) -> Range {
+        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Range {
+            first: self.first_seed,
+            seeds: self.seeds,
+            twice: self.twice,
+            violations_max,
+            at_most: self.at_most_secs.map(Duration::from_secs),
+            jobs: self.jobs.unwrap_or_else(cores),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -57,13 +77,7 @@ fn main() -> ExitCode {
 }
 
 fn many(arguments: &Arguments) -> bool {
-    let campaign = campaign::run(Range {
-        first: arguments.first_seed,
-        seeds: arguments.seeds,
-        twice: arguments.twice,
-        violations_max: 20,
-        at_most: arguments.at_most_secs.map(Duration::from_secs),
-    });
+    let campaign = campaign::run(arguments.range(VIOLATIONS_MAX));
     for line in campaign.lines() {
         println!("{line}");
     }
@@ -132,13 +146,7 @@ fn planted(arguments: &Arguments) -> bool {
     let wanted = |fault: &Planted| arguments.only.is_empty() || arguments.only.contains(&format!("{fault:?}"));
     for fault in Planted::ALL.into_iter().filter(wanted) {
         plant(Some(fault));
-        let campaign = campaign::run(Range {
-            first: arguments.first_seed,
-            seeds: arguments.seeds,
-            twice: false,
-            violations_max: 1,
-            at_most: arguments.at_most_secs.map(Duration::from_secs),
-        });
+        let campaign = campaign::run(arguments.range(1));
         let name = format!("{fault:?}");
         match campaign.violations.first() {
             Some((seed, violation)) => {
