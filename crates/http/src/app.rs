@@ -31,8 +31,8 @@ pub trait WebhookProof: Send + Sync {
 
 /// Knows when outside systems last answered.
 pub trait Outside: Send + Sync {
-    /// How long ago a system last answered; none where it has not yet.
-    fn last_answer(&self, system: System) -> Option<Duration>;
+    /// How long ago each system last answered, in [`System::ALL`]'s order; none where it has not yet.
+    fn last_answers(&self) -> [Option<Duration>; System::ALL.len()];
     /// How far the local clock is from Stripe's, in seconds, where that is known.
     fn clock_off_secs(&self) -> Option<i64>;
 }
@@ -67,6 +67,7 @@ pub struct Web {
     pub(crate) orders: Limit,
     pub(crate) calls: Limit,
     pub(crate) started: std::time::Instant,
+    pub(crate) health: routes::health::Kept,
 }
 
 impl Web {
@@ -85,6 +86,7 @@ impl Web {
             outside,
             settings,
             started: std::time::Instant::now(),
+            health: routes::health::Kept::default(),
         }
     }
 }

@@ -100,9 +100,12 @@ impl Witness for StripeClock {
 }
 
 impl Outside for StripeClock {
-    fn last_answer(&self, system: System) -> Option<Duration> {
-        let at = self.place(system).load(Ordering::Relaxed).checked_sub(1)?;
-        Some(self.start.elapsed().saturating_sub(Duration::from_millis(at)))
+    fn last_answers(&self) -> [Option<Duration>; System::ALL.len()] {
+        let now = self.start.elapsed();
+        System::ALL.map(|system| {
+            let at = self.place(system).load(Ordering::Relaxed).checked_sub(1)?;
+            Some(now.saturating_sub(Duration::from_millis(at)))
+        })
     }
 
     fn clock_off_secs(&self) -> Option<i64> {

@@ -1,6 +1,9 @@
 //! `GET /health`: never leaves the process.
 
+use std::sync::{Mutex, PoisonError};
+
 use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, web};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use tamesuke_domain::ports::{Role, System};
@@ -13,13 +16,11 @@ use crate::app::Web;
 const QUIET_MAX_SECS: u64 = 1_200;
 /// A clock further off than that is reported, in seconds.
 const CLOCK_OFF_MAX_SECS: i64 = 60;
-/// Room for an answer, in bytes; a longer one only costs a copy.
-const ANSWER_ROOM: usize = 1_024;
 
 /// How the service fares.
 #[derive(serde::Serialize, ToSchema)]
 #[schema(as = Health)]
-pub(crate) struct Answer<'a> {
+pub(crate) struct Answer {
     /// Whether all checks are well.
     status: Status,
     version: &'static str,
@@ -28,7 +29,7 @@ pub(crate) struct Answer<'a> {
     queue_depth: usize,
     /// One for the engine, the first listing, the lease, the clock, and each outside system.
     #[schema(value_type = std::collections::BTreeMap<String, CheckShape>)]
-    checks: Checks<'a>,
+    checks: Checks,
     /// Why it does not work yet, with a 503.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
@@ -82,13 +83,19 @@ struct ClockCheck {
 }
 
 /// Everything that is looked at, read once.
-struct Checks<'a> {
-    health: &'a Health,
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Checks {
+    health: Health,
     ago_secs: [Option<u64>; System::ALL.len()],
     clock_off_secs: Option<i64>,
 }
 
-impl Checks<'_> {
+/// The last answer and what it says. Most of a second's answers are the same, and a probe that asks
+/// often should cost little.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(Mutex<Option<(u64, Checks, Bytes)>>);
+
+impl Checks {
     fn clock_ok(&self) -> bool {
         self.clock_off_secs.is_none_or(|off| off.abs() <= CLOCK_OFF_MAX_SECS)
     }
@@ -108,7 +115,7 @@ impl Checks<'_> {
     }
 }
 
-impl Serialize for Checks<'_> {
+impl Serialize for Checks {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let role = match self.health.role {
             Role::Worker => "worker",
@@ -136,27 +143,72 @@ impl Serialize for Checks<'_> {
     )
 )]
 pub(crate) async fn health(web: web::Data<Web>) -> actix_web::Result<HttpResponse> {
-    let health = web.engine.health();
-    let reason = match (health.running, health.resynced) {
+    let checks = Checks {
+        health: web.engine.health(),
+        ago_secs: web.outside.last_answers().map(|ago| ago.map(|ago| ago.as_secs())),
+        clock_off_secs: web.outside.clock_off_secs(),
+    };
+    let reason = match (checks.health.running, checks.health.resynced) {
         (false, _) => Some("the engine does not run"),
         (true, false) => Some("the first listing of Stripe is not done yet"),
         (true, true) => None,
     };
-    let checks = Checks {
-        health: &health,
-        ago_secs: System::ALL.map(|system| web.outside.last_answer(system).map(|ago| ago.as_secs())),
-        clock_off_secs: web.outside.clock_off_secs(),
-    };
-    let answer = Answer {
-        status: if checks.all_well() { Status::Ok } else { Status::Degraded },
-        version: web.settings.version,
-        uptime_seconds: web.started.elapsed().as_secs(),
-        queue_depth: health.queue_depth,
-        checks,
-        reason,
-    };
-    let mut body = Vec::with_capacity(ANSWER_ROOM);
-    serde_json::to_writer(&mut body, &answer)?;
     let status = if reason.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let body = web.health.body(web.settings.version, web.started.elapsed().as_secs(), checks, reason)?;
     Ok(HttpResponse::build(status).content_type("application/json").body(body))
+}
+
+impl Kept {
+    fn body(
+        &self,
+        version: &'static str,
+        uptime_seconds: u64,
+        checks: Checks,
+        reason: Option<&'static str>,
+    ) -> serde_json::Result<Bytes> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((uptime, of, body)) = kept.as_ref()
+            && *uptime == uptime_seconds
+            && *of == checks
+        {
+            return Ok(body.clone());
+        }
+        let answer = Answer {
+            status: if checks.all_well() { Status::Ok } else { Status::Degraded },
+            version,
+            uptime_seconds,
+            queue_depth: checks.health.queue_depth,
+            checks: checks.clone(),
+            reason,
+        };
+        let body = Bytes::from(serde_json::to_vec(&answer)?);
+        *kept = Some((uptime_seconds, checks, body.clone()));
+        Ok(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_kept_only_while_it_is_true() {
+        let health = Health { running: true, resynced: true, role: Role::Worker, queue_depth: 0 };
+        let calm = Checks { health, ago_secs: [Some(1); System::ALL.len()], clock_off_secs: Some(0) };
+        let kept = Kept::default();
+        let answer = |uptime, checks: &Checks| -> Value {
+            serde_json::from_slice(&kept.body("1", uptime, checks.clone(), None).unwrap()).unwrap()
+        };
+        assert_eq!(answer(1, &calm)["status"], "ok");
+        assert_eq!(answer(1, &calm), answer(1, &calm));
+        assert_eq!(answer(2, &calm)["uptime_seconds"], 2);
+        let busy = Checks { health: Health { queue_depth: 7, ..health }, ..calm.clone() };
+        assert_eq!(answer(2, &busy)["queue_depth"], 7);
+        let mut quiet = calm.clone();
+        quiet.ago_secs[0] = Some(QUIET_MAX_SECS + 1);
+        assert_eq!(answer(2, &quiet)["status"], "degraded");
+        assert_eq!(answer(2, &calm)["status"], "ok");
+    }
 }
