@@ -167,6 +167,15 @@ def main() -> int:
         return 0 if result["outcome"] == "ready" else EXIT_FAILED
 
 
+def run() -> int:
+    """Run the task even where nobody hears of it any more; gives the exit code."""
+    try:
+        return main()
+    except BrokenPipeError:
+        # The service's end of a stream is closed: what is left of this process must not linger.
+        return EXIT_FAILED
+
+
 if __name__ == "__main__":
     # Not sys.exit: a thread that the script left running must not keep an ended run alive.
-    os._exit(main())
+    os._exit(run())

@@ -126,15 +126,18 @@ impl Round {
     async fn nothing_outlives(&mut self, state: &Path, runs: &[Pid]) -> anyhow::Result<()> {
         let died = Instant::now();
         loop {
-            let alive: Vec<String> =
-                runs.iter().copied().filter(|pid| is_alive(*pid)).map(|pid| format!("{pid:?}")).collect();
+            let alive: Vec<String> = runs.iter().copied().filter(|pid| is_alive(*pid)).map(doing).collect();
             let held = held_locks(state)?;
             if alive.is_empty() && held.is_empty() {
                 return Ok(());
             }
             if died.elapsed() > OUTLIVES_MAX {
-                self.outlived
-                    .push(format!("processes {alive:?}, locks {held:?} after {} ms", died.elapsed().as_millis()));
+                let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+                self.outlived.push(format!(
+                    "processes {alive:?}, locks {held:?} after {} ms at a load of {}",
+                    died.elapsed().as_millis(),
+                    load.trim(),
+                ));
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -145,6 +148,17 @@ impl Round {
 fn is_alive(pid: Pid) -> bool {
     let stat = PathBuf::from(format!("/proc/{}/stat", pid.as_raw_nonzero()));
     std::fs::read_to_string(stat).is_ok_and(|text| !text.contains(") Z"))
+}
+
+/// What a process that should be gone is doing, for whoever has to find out why.
+fn doing(pid: Pid) -> String {
+    let proc = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+    let line = |file: &str| std::fs::read_to_string(proc.join(file)).unwrap_or_default().trim().to_owned();
+    let stat = line("stat");
+    // State, …, and the 14th and 15th field: ticks spent in user and in kernel mode.
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let field = |nth: usize| fields.get(nth).copied().unwrap_or("?");
+    format!("{pid:?} in state {} at {} after {}+{} ticks", field(0), line("wchan"), field(11), field(12))
 }
 
 /// Names whose lock somebody holds.
