@@ -4,6 +4,7 @@ use crate::ids::{CheckoutId, PriceId, SubscriptionId};
 use crate::metadata::Metadata;
 use crate::order::Email;
 use crate::time::Timestamp;
+use crate::trial::Subscription;
 
 /// How long a session stays open, in seconds. Stripe's lower limit is 30 minutes; one more keeps
 /// clear of it when clocks differ.
@@ -41,6 +42,15 @@ pub struct Checkout {
     pub subscription: Option<SubscriptionId>,
     /// Its metadata.
     pub metadata: Metadata,
+}
+
+/// A session and what it became, read in one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenCheckout {
+    /// The session.
+    pub checkout: Checkout,
+    /// Its subscription; none where it has none yet, or one that is not ours.
+    pub subscription: Option<Subscription>,
 }
 
 /// What a new session is made of.

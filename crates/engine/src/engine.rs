@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tamesuke_domain::checkout::CheckoutStatus;
+use tamesuke_domain::checkout::{CheckoutStatus, SeenCheckout};
 use tamesuke_domain::decide::ROWS;
 use tamesuke_domain::ids::CheckoutId;
 use tamesuke_domain::look::RunView;
@@ -154,7 +154,9 @@ impl Engine {
         if hint.metadata_only || self.heard.knows(&hint.id) {
             return;
         }
-        if let Some(id) = &hint.checkout {
+        // A session whose subscription is known has no more to tell than that has.
+        let settled = |id: &CheckoutId| self.names.of_session(id).is_some_and(|known| known.subscription.is_some());
+        if let Some(id) = hint.checkout.as_ref().filter(|id| !settled(id)) {
             self.names.hint_session(&hint.subdomain, id);
         }
         if let Some(id) = &hint.subscription {
@@ -224,7 +226,7 @@ impl Engine {
 
     /// A session from Stripe; `Err` with the name of one that lapsed.
     async fn ask_for_session(&self, id: &CheckoutId) -> Result<Option<Result<Session, Subdomain>>, Fault> {
-        let Some(checkout) = self.ports.billing.checkout(id).await? else {
+        let Some(SeenCheckout { checkout, .. }) = self.ports.billing.checkout(id).await? else {
             return Ok(None);
         };
         let Some(name) = metadata::subdomain_of(&checkout.metadata, &self.settings.instance) else {

@@ -57,6 +57,8 @@ pub(crate) struct NameMemory {
     pub(crate) fresh_after: Monotonic,
     /// No listing of Stripe may be older than this: our own last write.
     pub(crate) stripe_fresh_after: Monotonic,
+    /// When this process last began to read the name's trials.
+    pub(crate) stripe_read: Monotonic,
     /// An alert stands.
     pub(crate) alert_stands: bool,
     /// Parts that a planted fault takes for gone.

@@ -18,9 +18,13 @@ use crate::memory::NameMemory;
 impl Engine {
     /// Reads from Stripe every subscription of a name that the index knows of.
     pub(crate) async fn read_stripe(&self, name: &Subdomain, memory: &NameMemory) -> Result<Vec<Subscription>, Fault> {
+        let mut shown = Vec::new();
         for id in self.names.known(name).checkouts {
             match self.ports.billing.checkout(&id).await? {
-                Some(checkout) => self.names.see_session(name, &checkout),
+                Some(seen) => {
+                    self.names.see_session(name, &seen.checkout);
+                    shown.extend(seen.subscription);
+                }
                 None => self.names.forget_session(name, &id),
             }
         }
@@ -28,6 +32,10 @@ impl Engine {
         let fresh_after = memory.fresh_after.max(memory.stripe_fresh_after).max(acting_since);
         let mut subscriptions = Vec::new();
         for id in self.names.known(name).subscriptions {
+            if let Some(place) = shown.iter().position(|subscription| subscription.id == id) {
+                subscriptions.push(shown.swap_remove(place));
+                continue;
+            }
             if let Some(listed) = self.listed.take(&id, fresh_after, self.ports.clock.monotonic()) {
                 subscriptions.push(listed);
                 continue;

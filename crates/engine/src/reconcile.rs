@@ -1,7 +1,9 @@
 //! One pass over a name: look, decide, do that one thing, look again.
 
+use std::time::Duration;
+
 use tamesuke_domain::action::{Action, Unread};
-use tamesuke_domain::look::{Look, StripeView};
+use tamesuke_domain::look::{Look, RunView, StripeView};
 use tamesuke_domain::ownership;
 use tamesuke_domain::subdomain::Subdomain;
 use tamesuke_domain::time::Monotonic;
@@ -15,6 +17,8 @@ use crate::queue::Again;
 
 /// Most actions of one pass; a name that needs more takes its turn again.
 const ACTIONS_MAX: usize = 40;
+/// How often a name is looked at while a run of it goes on, whatever is heard of it meanwhile.
+const RUN_LOOK_EVERY: Duration = Duration::from_secs(120);
 
 impl Engine {
     /// Works on a name until nothing more is to be done now; gives when to look again.
@@ -27,6 +31,10 @@ impl Engine {
     }
 
     async fn pass_with(&self, name: &Subdomain, memory: &mut NameMemory) -> Again {
+        if let Some(at) = self.run_goes_on(name, memory) {
+            return self.sooner(Again { at: Some(at), when: None }, memory);
+        }
+        memory.stripe_read = self.ports.clock.monotonic();
         let mut subscriptions = match self.read_stripe(name, memory).await {
             Ok(subscriptions) => subscriptions,
             Err(fault) => {
@@ -59,7 +67,17 @@ impl Engine {
         Again::NOW
     }
 
-    fn back_off(&self, memory: &mut NameMemory, asked: Option<std::time::Duration>) -> Again {
+    /// When to look again at a name whose run goes on and that was looked at a moment ago. Stripe tells
+    /// of a purchase several times over, mostly while its run is at work, and nothing that could be done
+    /// about a name in a run is pressing; each look would cost a read. The run's end asks for a look.
+    fn run_goes_on(&self, name: &Subdomain, memory: &NameMemory) -> Option<Monotonic> {
+        let alive = matches!(self.ports.provisioner.look(name), RunView::Alive { .. });
+        let next = memory.stripe_read.plus(RUN_LOOK_EVERY);
+        let read_before = memory.stripe_read != Monotonic::default();
+        (alive && read_before && self.ports.clock.monotonic() < next).then_some(next)
+    }
+
+    fn back_off(&self, memory: &mut NameMemory, asked: Option<Duration>) -> Again {
         memory.unread = memory.unread.saturating_add(1);
         let wait = backoff::wait(memory.unread, self.settings.backoff_max, self.ports.entropy.as_ref());
         let wait = wait.max(asked.unwrap_or_default());
@@ -118,6 +136,6 @@ pub(crate) fn replace(subscriptions: &mut [Subscription], seen: Subscription) {
 }
 
 /// The moment after a wait.
-pub(crate) fn after(now: Monotonic, wait: std::time::Duration) -> Again {
+pub(crate) fn after(now: Monotonic, wait: Duration) -> Again {
     Again { at: Some(now.plus(wait)), when: None }
 }

@@ -6,16 +6,16 @@ use stripe_checkout::checkout_session::{
 };
 use stripe_client_core::StripeRequest;
 use stripe_shared::{CheckoutSessionLocale, CheckoutSessionMode};
-use tamesuke_domain::checkout::{Checkout, CheckoutStatus, Expired, NewCheckout};
+use tamesuke_domain::checkout::{Checkout, CheckoutStatus, Expired, NewCheckout, SeenCheckout};
 use tamesuke_domain::ids::CheckoutId;
-use tamesuke_domain::metadata::subdomain_of;
+use tamesuke_domain::metadata::{Metadata, subdomain_of};
 use tamesuke_domain::ports::Fault;
 use tamesuke_domain::time::Timestamp;
 
 use crate::Stripe;
 use crate::client::{Call, api_error, is_missing};
 use crate::list::PAGE;
-use crate::subscription::{key, since_query, texts};
+use crate::subscription::{expand_in, key, since_query, texts};
 use crate::view::SessionView;
 
 impl Stripe {
@@ -43,13 +43,19 @@ impl Stripe {
         self.client.send::<SessionView>(call).await?.parse(operation)
     }
 
-    pub(crate) async fn read_checkout(&self, id: &CheckoutId) -> Result<Option<Checkout>, Fault> {
+    /// Reads a session, and in the same call the subscription that it became.
+    pub(crate) async fn read_checkout(&self, id: &CheckoutId) -> Result<Option<SeenCheckout>, Fault> {
         let operation = "read a checkout session";
-        let request = RetrieveCheckoutSession::new(id.as_str()).build();
+        let fields = ["subscription".to_owned()].into_iter().chain(expand_in("subscription"));
+        let request = RetrieveCheckoutSession::new(id.as_str()).expand(fields.collect::<Vec<_>>()).build();
         match self.client.send::<SessionView>(Call { operation, request, key: None }).await {
             Ok(view) => {
-                let checkout = view.parse(operation)?;
-                Ok(Some(checkout).filter(|c| subdomain_of(&c.metadata, &self.instance).is_some()))
+                let seen = view.parse_with_subscription(operation)?;
+                let is_ours = |metadata: &Metadata| subdomain_of(metadata, &self.instance).is_some();
+                Ok(Some(seen).filter(|seen| is_ours(&seen.checkout.metadata)).map(|seen| SeenCheckout {
+                    subscription: seen.subscription.filter(|subscription| is_ours(&subscription.metadata)),
+                    ..seen
+                }))
             }
             Err(fault) if is_missing(&fault) => Ok(None),
             Err(fault) => Err(fault),
@@ -93,7 +99,7 @@ impl Stripe {
         };
         // Not open any more: it lapsed, or it was paid in the meantime.
         match self.read_checkout(id).await? {
-            Some(checkout) => match checkout.status {
+            Some(SeenCheckout { checkout, .. }) => match checkout.status {
                 CheckoutStatus::Complete => Ok(Expired::Paid(checkout)),
                 CheckoutStatus::Expired => Ok(Expired::Free),
                 // It was refused for another reason, and can still be paid.

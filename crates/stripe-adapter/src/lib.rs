@@ -19,7 +19,7 @@ pub use error::ApiError;
 
 use async_trait::async_trait;
 use tamesuke_domain::action::EndBy;
-use tamesuke_domain::checkout::{Checkout, Expired, NewCheckout};
+use tamesuke_domain::checkout::{Checkout, Expired, NewCheckout, SeenCheckout};
 use tamesuke_domain::ids::{CheckoutId, PriceId, SubscriptionId};
 use tamesuke_domain::instance::Instance;
 use tamesuke_domain::metadata::Metadata;
@@ -57,7 +57,7 @@ impl Billing for Stripe {
         self.make_checkout(checkout).await
     }
 
-    async fn checkout(&self, id: &CheckoutId) -> Result<Option<Checkout>, Fault> {
+    async fn checkout(&self, id: &CheckoutId) -> Result<Option<SeenCheckout>, Fault> {
         self.read_checkout(id).await
     }
 

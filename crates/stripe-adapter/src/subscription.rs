@@ -29,8 +29,9 @@ fn expand() -> Vec<String> {
     EXPAND.map(str::to_owned).to_vec()
 }
 
-fn expand_in_list() -> Vec<String> {
-    EXPAND.map(|field| format!("data.{field}")).to_vec()
+/// The same fields of a subscription that stands in another object.
+pub(crate) fn expand_in(field: &str) -> Vec<String> {
+    EXPAND.map(|inner| format!("{field}.{inner}")).to_vec()
 }
 
 /// A random idempotency key: a second try of ours is a new decision, made after looking.
@@ -91,7 +92,7 @@ impl Stripe {
         after: Option<&SubscriptionId>,
     ) -> Result<SubscriptionPage, Fault> {
         let operation = "list subscriptions";
-        let mut request = ListSubscription::new().limit(PAGE).expand(expand_in_list());
+        let mut request = ListSubscription::new().limit(PAGE).expand(expand_in("data"));
         request = match which {
             Subscriptions::Since(since) => request.status(ListSubscriptionStatus::All).created(since_query(since)),
             Subscriptions::LiveBefore(moment) => request.created(stripe_types::RangeQueryTs::lt(moment.as_unix())),

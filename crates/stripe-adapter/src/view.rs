@@ -1,7 +1,7 @@
 //! The fields of Stripe's objects that we read, and their way into the domain's types.
 
 use serde::Deserialize;
-use tamesuke_domain::checkout::{Checkout, CheckoutStatus};
+use tamesuke_domain::checkout::{Checkout, CheckoutStatus, SeenCheckout};
 use tamesuke_domain::ids::SubscriptionId;
 use tamesuke_domain::metadata::{Metadata, key};
 use tamesuke_domain::ports::{Fault, System};
@@ -148,6 +148,19 @@ impl SessionView {
             },
             metadata: self.metadata.unwrap_or_default(),
         })
+    }
+}
+
+impl SessionView {
+    pub(crate) fn parse_with_subscription(mut self, operation: &'static str) -> Result<SeenCheckout, Fault> {
+        let subscription = match self.subscription.take() {
+            None => None,
+            Some(Expandable::Object(view)) => Some(view.parse(operation)?),
+            Some(Expandable::Id(_)) => return Err(unreadable(operation, "subscription")),
+        };
+        let id = subscription.as_ref().map(|subscription| subscription.id.clone());
+        let checkout = Checkout { subscription: id, ..self.parse(operation)? };
+        Ok(SeenCheckout { checkout, subscription })
     }
 }
 

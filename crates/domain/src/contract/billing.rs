@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{given, parsed};
 use crate::action::EndBy;
-use crate::checkout::{Checkout, CheckoutStatus, Expired, NewCheckout};
+use crate::checkout::{Checkout, CheckoutStatus, Expired, NewCheckout, SeenCheckout};
 use crate::ids::{CheckoutId, PriceId, SubscriptionId};
 use crate::instance::Instance;
 use crate::metadata::{Metadata, key};
@@ -82,11 +82,13 @@ async fn bought(billing: &dyn Billing, world: &dyn BillingWorld, name: &str) -> 
     let Some(done) = given(name, billing.checkout(&open.id).await) else {
         panic!("{name}: the paid session is gone");
     };
-    assert_eq!(done.status, CheckoutStatus::Complete, "{name}: a paid session is complete");
-    let Some(id) = done.subscription else {
+    assert_eq!(done.checkout.status, CheckoutStatus::Complete, "{name}: a paid session is complete");
+    let Some(id) = done.checkout.subscription else {
         panic!("{name}: the paid session names no subscription");
     };
-    read(billing, &id).await
+    let subscription = read(billing, &id).await;
+    assert_eq!(done.subscription.as_ref(), Some(&subscription), "{name}: a session shows what it became, whole");
+    subscription
 }
 
 async fn read(billing: &dyn Billing, id: &SubscriptionId) -> Subscription {
@@ -113,7 +115,9 @@ async fn a_session_reads_as_it_was_made(billing: &dyn Billing, world: &dyn Billi
     assert_eq!((&made.reference, &made.metadata), (&asked.reference, &asked.metadata), "it holds what it was given");
     assert_eq!(made.email.as_ref(), Some(&asked.email), "it holds the address");
     assert_eq!(made.subscription, None, "an open session has no subscription");
-    assert_eq!(given("reading it", billing.checkout(&made.id).await), Some(made), "it reads as it was made");
+    let seen = given("reading it", billing.checkout(&made.id).await);
+    let expected = SeenCheckout { checkout: made, subscription: None };
+    assert_eq!(seen, Some(expected), "it reads as it was made, and became nothing yet");
 }
 
 async fn the_same_key_makes_no_second_session(billing: &dyn Billing, world: &dyn BillingWorld) {
@@ -144,7 +148,8 @@ async fn an_expired_session_is_free_and_a_paid_one_is_shown(billing: &dyn Billin
     assert_eq!(given("expiring", billing.expire_checkout(&open.id).await), Expired::Free, "an open one is freed");
     assert_eq!(given("expiring again", billing.expire_checkout(&open.id).await), Expired::Free, "it stays free");
     let shown = given("reading it", billing.checkout(&open.id).await);
-    assert_eq!(shown.map(|session| session.status), Some(CheckoutStatus::Expired), "it reads as expired");
+    let status = shown.map(|seen| seen.checkout.status);
+    assert_eq!(status, Some(CheckoutStatus::Expired), "it reads as expired");
     let paid = opened(billing, world, "expire-paid").await;
     world.pay(&paid).await;
     match given("expiring a paid one", billing.expire_checkout(&paid.id).await) {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::Fault;
 use crate::action::EndBy;
-use crate::checkout::{Checkout, Expired, NewCheckout};
+use crate::checkout::{Checkout, Expired, NewCheckout, SeenCheckout};
 use crate::ids::{CheckoutId, EventId, PriceId, SubscriptionId};
 use crate::metadata::{Metadata, key};
 use crate::money::Money;
@@ -85,8 +85,8 @@ pub trait Billing: Send + Sync {
     /// Makes a Checkout Session. The same `idempotency_key` gives the same session.
     async fn create_checkout(&self, checkout: &NewCheckout) -> Result<Checkout, Fault>;
 
-    /// Reads a session; none if it does not exist or is not ours.
-    async fn checkout(&self, id: &CheckoutId) -> Result<Option<Checkout>, Fault>;
+    /// Reads a session with its subscription; none if it does not exist or is not ours.
+    async fn checkout(&self, id: &CheckoutId) -> Result<Option<SeenCheckout>, Fault>;
 
     /// Every session made at or after `since`, newest first. Strong: it shows all that was made
     /// before the call.

@@ -9,7 +9,7 @@ use actix_web::web::Data;
 use async_trait::async_trait;
 use tamesuke_domain::action::{EndBy, Repair};
 use tamesuke_domain::catalog::Catalog;
-use tamesuke_domain::checkout::{Checkout, Expired, NewCheckout};
+use tamesuke_domain::checkout::{Checkout, Expired, NewCheckout, SeenCheckout};
 use tamesuke_domain::ids::{CheckoutId, PriceId, SubscriptionId, TunnelId, Vmid};
 use tamesuke_domain::instance::Instance;
 use tamesuke_domain::look::{Policy, RunView};
@@ -47,7 +47,7 @@ impl Billing for Nobody {
     async fn create_checkout(&self, _: &NewCheckout) -> Result<Checkout, Fault> {
         Err(away(System::Stripe))
     }
-    async fn checkout(&self, _: &CheckoutId) -> Result<Option<Checkout>, Fault> {
+    async fn checkout(&self, _: &CheckoutId) -> Result<Option<SeenCheckout>, Fault> {
         Ok(None)
     }
     async fn checkouts_since(&self, _: Timestamp) -> Result<Vec<Checkout>, Fault> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tamesuke_domain::action::EndBy;
-use tamesuke_domain::checkout::{Checkout, CheckoutStatus, Expired, NewCheckout};
+use tamesuke_domain::checkout::{Checkout, CheckoutStatus, Expired, NewCheckout, SeenCheckout};
 use tamesuke_domain::ids::{CheckoutId, PriceId, SubscriptionId};
 use tamesuke_domain::letter::MailKind;
 use tamesuke_domain::metadata::{self, Metadata};
@@ -65,10 +65,15 @@ impl Billing for FakeBilling {
         self.0.call(Op::CreateCheckout, move |world, _| create(world, wanted)).await
     }
 
-    async fn checkout(&self, id: &CheckoutId) -> Result<Option<Checkout>, Fault> {
+    async fn checkout(&self, id: &CheckoutId) -> Result<Option<SeenCheckout>, Fault> {
         let id = id.clone();
         let read = self.0.call(Op::ReadCheckout, move |world, _| {
-            Ok(session_index(&id).and_then(|index| world.stripe.sessions.get(index)).map(|s| s.shown.clone()))
+            let session = session_index(&id).and_then(|index| world.stripe.sessions.get(index));
+            Ok(session.map(|session| {
+                let sub = session.shown.subscription.as_ref().and_then(|id| world.stripe.sub(id));
+                let subscription = sub.filter(|sub| ours(sub)).map(Sub::view);
+                SeenCheckout { checkout: session.shown.clone(), subscription }
+            }))
         });
         read.await
     }
