@@ -33,6 +33,11 @@ fn ours(sub: &Sub) -> bool {
     sub.ours && metadata::subdomain_of(&sub.metadata, instance()).is_some()
 }
 
+/// As a program of this installation sees a session; none of another one's.
+fn seen(session: &Session) -> Option<Checkout> {
+    metadata::subdomain_of(&session.shown.metadata, instance()).is_some().then(|| session.shown.clone())
+}
+
 fn view(world: &World, op: Op, index: usize) -> Result<Subscription, Fault> {
     world.stripe.subs.get(index).map(Sub::view).ok_or_else(|| op.refused("no such subscription"))
 }
@@ -53,9 +58,9 @@ impl Billing for FakeBilling {
     async fn price(&self, id: &PriceId) -> Result<Price, Fault> {
         let id = id.clone();
         let read = self.0.call(Op::ReadPrice, move |_, _| {
-            let days = days_of(&id);
+            let days = days_of(&id).ok_or_else(|| Op::ReadPrice.refused("no such price"))?;
             let money = Money { amount_minor: 500, currency: "jpy".to_owned() };
-            Ok(Price { id, money, days, active: true })
+            Ok(Price { id, money, days: Some(days), active: true })
         });
         read.await
     }
@@ -68,7 +73,7 @@ impl Billing for FakeBilling {
     async fn checkout(&self, id: &CheckoutId) -> Result<Option<Checkout>, Fault> {
         let id = id.clone();
         let read = self.0.call(Op::ReadCheckout, move |world, _| {
-            Ok(session_index(&id).and_then(|index| world.stripe.sessions.get(index)).map(|s| s.shown.clone()))
+            Ok(session_index(&id).and_then(|index| world.stripe.sessions.get(index)).and_then(seen))
         });
         read.await
     }
@@ -76,7 +81,7 @@ impl Billing for FakeBilling {
     async fn checkouts_since(&self, since: Timestamp) -> Result<Vec<Checkout>, Fault> {
         let read = self.0.call(Op::ListCheckouts, move |world, _| {
             let since = world.stripe.sessions.iter().rev().take_while(|s| s.shown.created >= since);
-            Ok(since.map(|session| session.shown.clone()).collect())
+            Ok(since.filter_map(seen).collect())
         });
         read.await
     }
@@ -86,7 +91,7 @@ impl Billing for FakeBilling {
             return self.checkouts_since(since).await;
         };
         let read = self.0.call(Op::ListRivals, move |world, _| {
-            Ok(world.stripe.sessions.iter().skip(newest + 1).rev().map(|session| session.shown.clone()).collect())
+            Ok(world.stripe.sessions.iter().skip(newest + 1).rev().filter_map(seen).collect())
         });
         read.await
     }
@@ -164,13 +169,14 @@ impl Billing for FakeBilling {
         merged.await
     }
 
-    async fn name_customer(&self, customer: &Customer, _company: &str) -> Result<Customer, Fault> {
-        let customer = customer.clone();
+    async fn name_customer(&self, customer: &Customer, company: &str) -> Result<Customer, Fault> {
+        let (customer, company) = (customer.clone(), company.to_owned());
         let op = Op::NameCustomer;
         let named = self.0.call(op, move |world, _| {
             let index = of_customer(world, op, &customer)?;
             if let Some(sub) = world.stripe.subs.get_mut(index) {
                 sub.customer.has_company = true;
+                sub.customer.metadata.insert(metadata::key::COMPANY.to_owned(), company);
             }
             Ok(view(world, op, index)?.customer)
         });
