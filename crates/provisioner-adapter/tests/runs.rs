@@ -125,7 +125,8 @@ impl ProvisionerWorld for World {
         self.tell(name, |last| {
             // A new run of the name begins at its first step again.
             let from = if step > last { last + 1 } else { 1 };
-            ((from..=step).map(|step| format!("{step}\n")).collect(), step)
+            let steps: Vec<String> = (from..=step).map(|step| step.to_string()).collect();
+            (steps.join("\n") + "\n", step)
         });
     }
 

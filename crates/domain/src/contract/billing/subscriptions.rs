@@ -91,7 +91,7 @@ pub(super) async fn a_names_subscriptions_are_found_as_they_are_now(billing: &dy
     let over = bought(billing, world, "found").await;
     given("canceling", billing.cancel(&over.id).await);
     let mut again = new(world, "found").await;
-    again.idempotency_key = "key-found-again".to_owned();
+    again.idempotency_key.push_str("-again");
     let live = paid(billing, world, &given("a second session", billing.create_checkout(&again).await)).await;
     let neighbour = bought(billing, world, "found-2").await;
     let foreign = world.pay(&foreign_session(billing, world, "found").await).await;
