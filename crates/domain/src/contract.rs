@@ -9,9 +9,11 @@
 
 pub mod billing;
 pub mod clock;
+pub mod entropy;
 pub mod inventory;
 pub mod lease;
 pub mod mailer;
+pub mod provisioner;
 
 use crate::ports::Fault;
 

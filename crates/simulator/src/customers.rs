@@ -176,17 +176,8 @@ fn does_something_odd(world: &mut World, number: usize, sub: usize, what: u64) {
         0 if !ended => payments::cancel(world, sub),
         1 if !ended => payments::set_guard(world, sub, |sub| sub.at_period_end = true),
         2 if !ended => payments::set_guard(world, sub, |sub| (sub.at_period_end, sub.cancel_at) = (false, None)),
-        3 => dispute(world, sub),
-        4 => {
-            if let Some(sub) = world.stripe.subs.get_mut(sub) {
-                sub.customer.deleted = true;
-                // Stripe shows a deleted Customer's id and nothing else.
-                sub.customer.metadata.clear();
-                sub.customer.has_company = false;
-                sub.customer.email = None;
-            }
-            payments::cancel(world, sub);
-        }
+        3 => payments::dispute(world, sub),
+        4 => payments::delete_customer(world, sub),
         5 if !ended => {
             if let Some(sub) = world.stripe.subs.get_mut(sub) {
                 sub.status = Status::Paused;
@@ -194,15 +185,5 @@ fn does_something_odd(world: &mut World, number: usize, sub: usize, what: u64) {
             world.tell_sub(sub, News::Changed);
         }
         _ => {}
-    }
-}
-
-fn dispute(world: &mut World, index: usize) {
-    if let Some(bill) = world.stripe.subs.get_mut(index).and_then(|sub| sub.bills.first_mut())
-        && bill.shown.paid
-        && bill.refund.is_none()
-    {
-        bill.disputed = true;
-        world.tell_sub(index, News::Disputed);
     }
 }

@@ -83,6 +83,27 @@ impl Kind {
     ];
 }
 
+/// What a test has arranged for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arranged {
+    /// A definite no, for good.
+    Refused,
+    /// A definite no, for now.
+    NotNow,
+    /// It happens, and its answer is lost.
+    Unheard,
+}
+
+impl Arranged {
+    /// How the call fares.
+    pub const fn fate(self) -> Fate {
+        match self {
+            Self::Refused | Self::NotNow => Fate::Refused,
+            Self::Unheard => Fate::Lost,
+        }
+    }
+}
+
 /// Disturbances that a replay leaves out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Muted {

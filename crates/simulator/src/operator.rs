@@ -195,6 +195,7 @@ fn remove_company(world: &mut World, index: usize) {
         && let Some(sub) = world.stripe.subs.get_mut(index)
     {
         sub.customer.has_company = false;
+        sub.customer.metadata.remove(key::COMPANY);
         world.tell_sub(index, News::Changed);
     }
 }

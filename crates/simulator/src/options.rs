@@ -136,8 +136,14 @@ impl Options {
         if quiet { options.silence() } else { options }
     }
 
+    /// Nobody comes and nothing goes wrong.
+    pub fn still() -> Self {
+        Self { orders: 0, ..Self::draw(&mut Chance::new(0, 1)).silence() }
+    }
+
     /// No disturbance at all, and a name for every customer.
     fn silence(mut self) -> Self {
+        self.quiet = true;
         self.names = POOL.to_vec();
         self.orders = 12;
         self.vmids = 40;

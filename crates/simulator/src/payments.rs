@@ -195,3 +195,26 @@ pub fn set_guard(world: &mut World, index: usize, change: impl FnOnce(&mut Sub))
     world.tell_sub(index, News::Changed);
     tick_at(world, index);
 }
+
+/// The customer has the bank take the first payment back.
+pub fn dispute(world: &mut World, index: usize) {
+    if let Some(bill) = world.stripe.subs.get_mut(index).and_then(|sub| sub.bills.first_mut())
+        && bill.shown.paid
+        && bill.refund.is_none()
+    {
+        bill.disputed = true;
+        world.tell_sub(index, News::Disputed);
+    }
+}
+
+/// A Customer is deleted, and its subscription ends with it.
+pub fn delete_customer(world: &mut World, index: usize) {
+    if let Some(sub) = world.stripe.subs.get_mut(index) {
+        sub.customer.deleted = true;
+        // Stripe shows a deleted Customer's id and nothing else.
+        sub.customer.metadata.clear();
+        sub.customer.has_company = false;
+        sub.customer.email = None;
+    }
+    cancel(world, index);
+}

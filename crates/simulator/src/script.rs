@@ -267,7 +267,7 @@ fn make_tunnel(world: &mut World, run: usize, this: &Run) -> Result<(), &'static
     let same: Vec<usize> =
         world.cloudflare.tunnels.iter().filter(|(_, t)| t.shown.name == name).map(|(index, _)| *index).collect();
     for index in same {
-        if world.cloudflare.tunnels.get(&index).is_some_and(|t| t.lingers_until > world.now) {
+        if world.is_connected(index) {
             return Err("the tunnel has active connections");
         }
         invariants::removing_tunnel(world, index, "the script");

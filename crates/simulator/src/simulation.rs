@@ -117,7 +117,7 @@ impl Simulation {
             if self.skip_quiet() {
                 continue;
             }
-            if !self.advance() {
+            if !self.world.lock().advance() {
                 return self.world.lock().violate(Invariant::Converged, "nothing is going to happen".to_owned());
             }
             while let Some(command) = { self.world.lock().commands.pop_front() } {
@@ -137,32 +137,6 @@ impl Simulation {
             self.end(pid);
         }
         polled
-    }
-
-    /// Lets the next thing happen, or whoever sleeps the shortest wake.
-    fn advance(&mut self) -> bool {
-        let mut world = self.world.lock();
-        let leaped = world.leaped;
-        let (next, wakes) = (world.timeline.next_at(), world.sleepers.next_at().map(|at| at + leaped));
-        match (next, wakes) {
-            (None, None) => return false,
-            (Some(at), wakes) if wakes.is_none_or(|wakes| at <= wakes) => {
-                if let Some((at, entry)) = world.timeline.take() {
-                    world.move_to(at);
-                    if entry.of.is_none() {
-                        world.stirred_at = at;
-                    }
-                    (entry.act)(&mut world);
-                }
-            }
-            (_, Some(wakes)) => {
-                world.move_to(wakes);
-                let own = world.own_now();
-                world.sleepers.wake_due(own);
-            }
-            (Some(_), None) => {}
-        }
-        true
     }
 
     /// Moves the clocks over a stretch in which nothing is due but the poll and the listing, which have

@@ -85,3 +85,43 @@ impl Sleepers {
         }
     }
 }
+
+impl World {
+    /// Lets the next thing happen, or whoever sleeps the shortest wake; gives whether there was any.
+    pub fn advance(&mut self) -> bool {
+        let (next, wakes) = (self.timeline.next_at(), self.next_wake());
+        match (next, wakes) {
+            (None, None) => return false,
+            (Some(at), wakes) if wakes.is_none_or(|wakes| at <= wakes) => {
+                if let Some((at, entry)) = self.timeline.take() {
+                    self.move_to(at);
+                    if entry.of.is_none() {
+                        self.stirred_at = at;
+                    }
+                    (entry.act)(self);
+                }
+            }
+            (_, Some(wakes)) => {
+                self.move_to(wakes);
+                let own = self.own_now();
+                self.sleepers.wake_due(own);
+            }
+            (Some(_), None) => {}
+        }
+        true
+    }
+
+    /// Lets everything happen that is due within that many milliseconds.
+    pub fn pass(&mut self, millis: u64) {
+        let until = self.now + millis;
+        while self.timeline.next_at().into_iter().chain(self.next_wake()).any(|at| at <= until) {
+            self.advance();
+        }
+        self.move_to(until);
+    }
+
+    /// When the next sleeper wakes, by the world's clock.
+    fn next_wake(&self) -> Option<u64> {
+        self.sleepers.next_at().map(|at| at + self.leaped)
+    }
+}

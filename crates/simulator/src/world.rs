@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::chance::Chance;
 use crate::customers::Orders;
-use crate::fate::{Kind, Muted};
+use crate::fate::{Arranged, Kind, Muted};
 use crate::invariants::{Invariant, Violation};
 use crate::op::Op;
 use crate::options::Options;
@@ -87,6 +87,8 @@ pub struct World {
     pub lease: Option<Pid>,
     /// Rings when the lease may have become free.
     pub lease_bell: Arc<Notify>,
+    /// What calls meet that a test has arranged, whatever is drawn for others.
+    pub arranged: BTreeMap<Op, Arranged>,
     /// Faults still happen.
     pub faulty: bool,
     /// When faults stopped.
@@ -132,8 +134,20 @@ impl Shared {
 impl World {
     /// The world of a seed, before anything happened.
     pub fn new(seed: u64, muted: Muted, detail: Detail) -> Self {
-        let options = Options::draw(&mut Chance::new(seed, 1));
-        let mut world = Self {
+        let mut world = Self::bare(seed, Options::draw(&mut Chance::new(seed, 1)), muted, detail);
+        crate::customers::come(&mut world);
+        crate::operator::come(&mut world);
+        world
+    }
+
+    /// A world to which nobody comes and in which nothing goes wrong but what is arranged: for whoever
+    /// holds the ports against what they promise.
+    pub fn still(seed: u64) -> Self {
+        Self::bare(seed, Options::still(), Muted::default(), Detail::Hash)
+    }
+
+    fn bare(seed: u64, options: Options, muted: Muted, detail: Detail) -> Self {
+        Self {
             now: 0,
             leaped: 0,
             chance: Chance::new(seed, 2),
@@ -151,6 +165,7 @@ impl World {
             processes: BTreeMap::new(),
             lease: None,
             lease_bell: Arc::default(),
+            arranged: BTreeMap::new(),
             faulty: !options.quiet,
             healed_at: None,
             stirred_at: 0,
@@ -165,10 +180,7 @@ impl World {
             nth: BTreeMap::new(),
             muted,
             options,
-        };
-        crate::customers::come(&mut world);
-        crate::operator::come(&mut world);
-        world
+        }
     }
 
     /// Stripe's now.

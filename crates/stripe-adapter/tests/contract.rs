@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tamesuke_domain::checkout::Checkout;
 use tamesuke_domain::contract::billing::{BillingWorld, check};
-use tamesuke_domain::ids::PriceId;
+use tamesuke_domain::ids::{PriceId, SubscriptionId};
 use tamesuke_domain::instance::Instance;
 use tamesuke_domain::ports::{System, Witness};
 use tamesuke_domain::time::Timestamp;
@@ -31,8 +31,12 @@ struct World {
 
 impl World {
     async fn control(&self, method: reqwest::Method, path: &str) -> Value {
+        self.control_with(method, path, &json!({})).await
+    }
+
+    async fn control_with(&self, method: reqwest::Method, path: &str, body: &Value) -> Value {
         let url = format!("{}{path}", self.addresses.control);
-        let answer = self.http.request(method, url).json(&json!({})).send().await.unwrap();
+        let answer = self.http.request(method, url).json(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{path}");
         answer.json().await.unwrap()
     }
@@ -57,10 +61,18 @@ impl BillingWorld for World {
         Timestamp::from_unix(clock["now"].as_i64().unwrap())
     }
 
-    async fn pay(&self, checkout: &Checkout) {
+    async fn pay(&self, checkout: &Checkout) -> SubscriptionId {
         let form = [("card", "4242 4242 4242 4242")];
         let answer = self.http.post(checkout.url.as_ref().unwrap()).form(&form).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 303, "the page takes the card");
+        let state = self.control(reqwest::Method::GET, "/state/stripe").await;
+        let sessions = state["checkout_sessions"].as_array().unwrap();
+        let paid = sessions.iter().find(|session| session["id"] == checkout.id.as_str()).unwrap();
+        paid["subscription"].as_str().unwrap().parse().unwrap()
+    }
+
+    async fn minutes_pass(&self) {
+        self.control_with(reqwest::Method::POST, "/clock/jump", &json!({"seconds": 300})).await;
     }
 
     async fn dispute(&self, subscription: &Subscription) {

@@ -260,3 +260,11 @@ pub(crate) fn service(settings: &Settings) -> anyhow::Result<Service> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_systems_chance_keeps_the_contract_of_entropy() {
+        tamesuke_domain::contract::entropy::check(&super::Chance);
+    }
+}

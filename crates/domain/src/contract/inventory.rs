@@ -72,6 +72,8 @@ pub async fn check(inventory: &dyn Inventory, world: &dyn InventoryWorld) {
     a_strangers_tunnel_keeps_no_container(inventory, world).await;
     a_locked_container_waits(inventory, world).await;
     what_is_missing_is_put_back(inventory, world).await;
+    what_is_recorded_is_looked_for_under_any_name(inventory, world).await;
+    a_trial_that_waits_has_room(inventory, world).await;
 }
 
 async fn seen(inventory: &dyn Inventory, world: &dyn InventoryWorld, name: &Subdomain) -> Scene {
@@ -209,19 +211,24 @@ async fn a_locked_container_waits(inventory: &dyn Inventory, world: &dyn Invento
     assert_eq!(removal, Removal::Asked, "and goes when the lock does");
 }
 
-/// A ready trial of that name.
-fn ready(name: &Subdomain, planted: &Planted) -> Trial {
-    let metadata = [
-        (key::SUBDOMAIN, name.to_string()),
-        (key::APPLICATION, "nginx".to_owned()),
-        (key::DAYS, "7".to_owned()),
-        (key::INSTANCE, "0a1b2c3d".to_owned()),
-        (key::VMID, planted.vmid.to_string()),
-        (key::URL, format!("https://{name}.persys.jp")),
-        (key::TUNNEL, planted.tunnel.to_string()),
-    ];
+/// A ready trial of that name, or one that waits for its run.
+fn trial(name: &Subdomain, recorded: Option<&Planted>) -> Trial {
+    let mut metadata = crate::metadata::Metadata::from(
+        [
+            (key::SUBDOMAIN, name.to_string()),
+            (key::APPLICATION, "nginx".to_owned()),
+            (key::DAYS, "7".to_owned()),
+            (key::INSTANCE, "0a1b2c3d".to_owned()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value)),
+    );
+    if let Some(planted) = recorded {
+        metadata.insert(key::VMID.to_owned(), planted.vmid.to_string());
+        metadata.insert(key::URL.to_owned(), format!("https://{name}.persys.jp"));
+        metadata.insert(key::TUNNEL.to_owned(), planted.tunnel.to_string());
+    }
     let subscription = Subscription {
-        id: parsed("sub_repair"),
+        id: parsed("sub_trial"),
         status: Status::Active,
         created: Timestamp::from_unix(1_790_000_000),
         started: Timestamp::from_unix(1_790_000_000),
@@ -229,21 +236,21 @@ fn ready(name: &Subdomain, planted: &Planted) -> Trial {
         price_days: Some(7),
         invoice: None,
         customer: Customer {
-            id: parsed("cus_repair"),
+            id: parsed("cus_trial"),
             deleted: false,
             email: Some(parsed("taro@example.jp")),
             has_company: true,
             metadata: crate::metadata::Metadata::new(),
         },
-        metadata: metadata.map(|(key, value)| (key.to_owned(), value)).into(),
+        metadata,
     };
-    Trial::read(subscription).unwrap_or_else(|error| panic!("a ready trial does not read: {error}"))
+    Trial::read(subscription).unwrap_or_else(|error| panic!("a trial of {name} does not read: {error}"))
 }
 
 async fn what_is_missing_is_put_back(inventory: &dyn Inventory, world: &dyn InventoryWorld) {
     let mended = name("mended");
     let planted = world.plant(&mended, vmid(9160)).await;
-    let trial = ready(&mended, &planted);
+    let trial = trial(&mended, Some(&planted));
     for part in [Part::Record(planted.record.clone()), Part::File, Part::Container(planted.vmid)] {
         given("a removal", inventory.remove(&mended, &part).await);
     }
@@ -254,4 +261,21 @@ async fn what_is_missing_is_put_back(inventory: &dyn Inventory, world: &dyn Inve
     assert!(scene.records.iter().any(|record| record.points_at(&planted.tunnel)), "the record leads to the tunnel");
     assert_eq!(scene.file.and_then(|file| file.vmid), Some(planted.vmid), "the file names its container");
     assert_eq!(scene.containers.first().map(|c| c.running), Some(true), "the container runs");
+}
+
+async fn what_is_recorded_is_looked_for_under_any_name(inventory: &dyn Inventory, world: &dyn InventoryWorld) {
+    let (ours, renamed) = (name("recorded"), name("renamed"));
+    let planted = world.plant(&renamed, vmid(9170)).await;
+    let scene = seen(inventory, world, &ours).await;
+    assert!(scene.containers.is_empty() && scene.tunnels.is_empty(), "by its name alone nothing is found");
+    let trials = [trial(&ours, Some(&planted))];
+    let scene = given("a look", inventory.look(&ours, &trials, world.monotonic()).await);
+    assert_eq!(scene.containers.first().map(|c| c.vmid), Some(planted.vmid), "the recorded container is shown");
+    assert_eq!(scene.tunnels.first().map(|t| t.id.clone()), Some(planted.tunnel), "the recorded tunnel is shown");
+}
+
+async fn a_trial_that_waits_has_room(inventory: &dyn Inventory, world: &dyn InventoryWorld) {
+    let waiting = name("waiting");
+    let look = inventory.look(&waiting, &[trial(&waiting, None)], world.monotonic()).await;
+    assert_eq!(given("a look", look).room, Room::Yes, "where a number and the template are free there is room");
 }

@@ -185,15 +185,20 @@ impl Note {
 impl Provisioner for Runs {
     async fn start(&self, order: RunOrder) -> Result<(), Fault> {
         let name = order.subdomain.clone();
-        let alive = matches!(self.look(&name), RunView::Alive { .. });
-        if alive {
-            let busy = std::io::Error::new(std::io::ErrorKind::WouldBlock, "a run of this name is alive");
-            return Err(Self::failed_start(busy));
-        }
         let (stop, stopped) = watch::channel(false);
         let (gone_tell, gone) = watch::channel(false);
         {
+            // Looked and noted under one lock: of two starts at once the second one sees the first.
             let mut runs = lock(&self.table);
+            let alive = match runs.get(&name).map(|run| run.state) {
+                Some(State::Alive { .. }) => true,
+                Some(State::Ended { .. }) => false,
+                None => self.is_orphan_alive(&name),
+            };
+            if alive {
+                let busy = std::io::Error::new(std::io::ErrorKind::WouldBlock, "a run of this name is alive");
+                return Err(Self::failed_start(busy));
+            }
             if runs.len() >= ENDED_MAX {
                 runs.retain(|_, run| matches!(run.state, State::Alive { .. }));
             }

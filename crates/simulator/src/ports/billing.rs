@@ -33,6 +33,11 @@ fn ours(sub: &Sub) -> bool {
     sub.ours && metadata::subdomain_of(&sub.metadata, instance()).is_some()
 }
 
+/// As a program of this installation sees a session; none of another one's.
+fn seen(session: &Session) -> Option<Checkout> {
+    metadata::subdomain_of(&session.shown.metadata, instance()).is_some().then(|| session.shown.clone())
+}
+
 fn view(world: &World, op: Op, index: usize) -> Result<Subscription, Fault> {
     world.stripe.subs.get(index).map(Sub::view).ok_or_else(|| op.refused("no such subscription"))
 }
@@ -53,9 +58,9 @@ impl Billing for FakeBilling {
     async fn price(&self, id: &PriceId) -> Result<Price, Fault> {
         let id = id.clone();
         let read = self.0.call(Op::ReadPrice, move |_, _| {
-            let days = days_of(&id);
+            let days = days_of(&id).ok_or_else(|| Op::ReadPrice.refused("no such price"))?;
             let money = Money { amount_minor: 500, currency: "jpy".to_owned() };
-            Ok(Price { id, money, days, active: true })
+            Ok(Price { id, money, days: Some(days), active: true })
         });
         read.await
     }
@@ -68,11 +73,11 @@ impl Billing for FakeBilling {
     async fn checkout(&self, id: &CheckoutId) -> Result<Option<SeenCheckout>, Fault> {
         let id = id.clone();
         let read = self.0.call(Op::ReadCheckout, move |world, _| {
-            let session = session_index(&id).and_then(|index| world.stripe.sessions.get(index));
-            Ok(session.map(|session| {
-                let sub = session.shown.subscription.as_ref().and_then(|id| world.stripe.sub(id));
+            let session = session_index(&id).and_then(|index| world.stripe.sessions.get(index)).and_then(seen);
+            Ok(session.map(|checkout| {
+                let sub = checkout.subscription.as_ref().and_then(|id| world.stripe.sub(id));
                 let subscription = sub.filter(|sub| ours(sub)).map(Sub::view);
-                SeenCheckout { checkout: session.shown.clone(), subscription }
+                SeenCheckout { checkout, subscription }
             }))
         });
         read.await
@@ -81,7 +86,7 @@ impl Billing for FakeBilling {
     async fn checkouts_since(&self, since: Timestamp) -> Result<Vec<Checkout>, Fault> {
         let read = self.0.call(Op::ListCheckouts, move |world, _| {
             let since = world.stripe.sessions.iter().rev().take_while(|s| s.shown.created >= since);
-            Ok(since.map(|session| session.shown.clone()).collect())
+            Ok(since.filter_map(seen).collect())
         });
         read.await
     }
@@ -91,7 +96,7 @@ impl Billing for FakeBilling {
             return self.checkouts_since(since).await;
         };
         let read = self.0.call(Op::ListRivals, move |world, _| {
-            Ok(world.stripe.sessions.iter().skip(newest + 1).rev().map(|session| session.shown.clone()).collect())
+            Ok(world.stripe.sessions.iter().skip(newest + 1).rev().filter_map(seen).collect())
         });
         read.await
     }
@@ -169,13 +174,14 @@ impl Billing for FakeBilling {
         merged.await
     }
 
-    async fn name_customer(&self, customer: &Customer, _company: &str) -> Result<Customer, Fault> {
-        let customer = customer.clone();
+    async fn name_customer(&self, customer: &Customer, company: &str) -> Result<Customer, Fault> {
+        let (customer, company) = (customer.clone(), company.to_owned());
         let op = Op::NameCustomer;
         let named = self.0.call(op, move |world, _| {
             let index = of_customer(world, op, &customer)?;
             if let Some(sub) = world.stripe.subs.get_mut(index) {
                 sub.customer.has_company = true;
+                sub.customer.metadata.insert(metadata::key::COMPANY.to_owned(), company);
             }
             Ok(view(world, op, index)?.customer)
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tamesuke_domain::ports::{Fault, System};
 use tokio::sync::oneshot;
 
-use crate::fate::{Fate, Kind};
+use crate::fate::{Arranged, Fate, Kind};
 use crate::op::{Nature, Op};
 use crate::world::{Command, Pid, Shared, World};
 
@@ -161,9 +161,16 @@ fn fault_of(world: &mut World, pid: Pid, op: Op, fate: Fate) -> Fault {
                 cause: "too many requests".into(),
             }
         }
-        Fate::Refused if world.chance.permille(300) => op.refused("a definite no"),
+        Fate::Refused if is_for_good(world, op) => op.refused("a definite no"),
         Fate::Refused => op.retryable("a definite no for now"),
         Fate::Fine | Fate::Lost | Fate::Late | Fate::Slow | Fate::Hollow => op.unanswered("no answer"),
+    }
+}
+
+fn is_for_good(world: &mut World, op: Op) -> bool {
+    match world.arranged.get(&op) {
+        Some(arranged) => *arranged == Arranged::Refused,
+        None => world.chance.permille(300),
     }
 }
 
@@ -175,7 +182,8 @@ fn plan(world: &mut World, op: Op) -> Plan {
         world.count_call(op, fate);
         return Plan { fate, effect: None, answer: if silent { timeout } else { quick } };
     }
-    let fate = draw(world, op);
+    let arranged = world.arranged.get(&op).map(|arranged| arranged.fate());
+    let fate = arranged.unwrap_or_else(|| draw(world, op));
     world.count_call(op, fate);
     match fate {
         Fate::Fine | Fate::Hollow => Plan { fate, effect: Some(quick), answer: quick + 5 },

@@ -7,7 +7,11 @@ use super::Link;
 use crate::fate::Fate;
 use crate::invariants;
 use crate::op::Op;
+use crate::world::post::Mail;
 use crate::world::stripe::sub_index;
+
+/// The domain in Message-IDs.
+const DOMAIN: &str = "persys.jp";
 
 /// The port `Mailer`.
 pub struct FakeMailer(pub Link);
@@ -19,12 +23,16 @@ impl Mailer for FakeMailer {
     }
 
     async fn send(&self, letter: &Letter) -> Result<Delivery, Fault> {
-        let Some(sub) = sub_index(&letter.subscription) else {
-            return Ok(Delivery::Refused);
-        };
-        let kind = letter.kind;
+        let (sub, kind) = (sub_index(&letter.subscription), letter.kind);
+        let message_id = format!("{kind}.{}@{DOMAIN}", letter.subscription);
+        let mail = Mail { to: letter.to.expose().to_owned(), message_id };
         let sent = self.0.call(Op::SendMail, move |world, fate| {
             world.tally.mails += 1;
+            world.post.boxes.push(mail);
+            // A mail server takes any mail; what is counted is what is about a subscription.
+            let Some(sub) = sub else {
+                return Ok(Delivery::Accepted);
+            };
             world.post.sent.entry((sub, kind)).or_default().arrived += 1;
             if fate == Fate::Lost || fate == Fate::Late {
                 world
@@ -37,8 +45,10 @@ impl Mailer for FakeMailer {
         let sent = sent.await;
         match sent {
             Err(Fault::Unknown { .. }) => {
-                let mut world = self.0.world().lock();
-                world.post.sent.entry((sub, kind)).or_default().unanswered += 1;
+                if let Some(sub) = sub {
+                    let mut world = self.0.world().lock();
+                    world.post.sent.entry((sub, kind)).or_default().unanswered += 1;
+                }
                 sent
             }
             // What an SMTP server says for now or for good.
@@ -52,6 +62,8 @@ impl Mailer for FakeMailer {
         let mut world = self.0.world().lock();
         let now = world.now;
         let kind = note.kind.clone();
+        let message_id = format!("operator.{}.{now}@{DOMAIN}", note.subdomain);
+        world.post.boxes.push(Mail { to: "operator".to_owned(), message_id });
         world.trace.note(now, "alert", (0, 0), || format!("{kind:?} of {}: {}", note.subdomain, note.detail));
         Ok(Delivery::Accepted)
     }

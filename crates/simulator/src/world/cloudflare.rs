@@ -102,6 +102,12 @@ impl Cloudflare {
 }
 
 impl World {
+    /// Whether a container is connected by a tunnel, or was until a moment ago.
+    pub fn is_connected(&self, tunnel: usize) -> bool {
+        self.cloudflare.tunnels.get(&tunnel).is_some_and(|tunnel| tunnel.lingers_until > self.now)
+            || self.proxmox.guests.values().any(|guest| guest.running && guest.connected == Some(tunnel))
+    }
+
     /// Whether the address of a name leads to a running container.
     pub fn answers(&self, label: &str) -> bool {
         let led = self.cloudflare.records.values().find(|record| record.label == label);

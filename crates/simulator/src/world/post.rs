@@ -15,9 +15,20 @@ pub struct Sent {
     pub unmarked: u32,
 }
 
+/// A mail in somebody's box.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// To whom.
+    pub to: String,
+    /// Its Message-ID, without the angle brackets.
+    pub message_id: String,
+}
+
 /// All mails.
 #[derive(Debug, Default)]
 pub struct Post {
+    /// All that arrived, oldest first.
+    pub boxes: Vec<Mail>,
     /// By subscription and kind.
     pub sent: BTreeMap<(usize, MailKind), Sent>,
 }

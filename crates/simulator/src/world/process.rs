@@ -85,7 +85,12 @@ impl World {
 
     /// A process hears Stripe's date in an answer.
     pub fn hear_stripe(&mut self, pid: Pid) {
-        let (date, known, own) = (self.stripe_now().as_unix(), self.stripe_now_of(pid).as_unix(), self.own_now());
+        self.hear_date(pid, self.stripe_now());
+    }
+
+    /// A process hears a date in an answer of Stripe's.
+    pub fn hear_date(&mut self, pid: Pid, date: Timestamp) {
+        let (date, known, own) = (date.as_unix(), self.stripe_now_of(pid).as_unix(), self.own_now());
         let Some(process) = self.processes.get_mut(&pid) else {
             return;
         };

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use tamesuke_domain::checkout::{Checkout, CheckoutStatus};
 use tamesuke_domain::ids::{CheckoutId, EventId, InvoiceId, RefundId, SubscriptionId};
 use tamesuke_domain::instance::Instance;
-use tamesuke_domain::metadata::{Metadata, key};
+use tamesuke_domain::metadata::{Metadata, key, subdomain_of};
 use tamesuke_domain::ports::EventHint;
 use tamesuke_domain::time::Timestamp;
 use tamesuke_domain::trial::{Billed, Customer, Invoice, Status, Subscription};
@@ -188,7 +188,8 @@ pub enum News {
 impl World {
     /// Tells of a session.
     pub fn tell_session(&mut self, index: usize) {
-        let Some(session) = self.stripe.sessions.get(index) else {
+        let ours = |session: &&Session| subdomain_of(&session.shown.metadata, instance()).is_some();
+        let Some(session) = self.stripe.sessions.get(index).filter(ours) else {
             return;
         };
         let (checkout, subscription) = (Some(session.shown.id.clone()), session.shown.subscription.clone());
