@@ -1,5 +1,6 @@
 //! Every row of the table: when it applies, and when it must not.
 
+mod backoff;
 mod mail;
 mod money;
 mod parts;

@@ -1,11 +1,13 @@
 //! Rows 7, 8 and 15: what is written to a customer, when, and how often.
 
+use std::time::Duration;
+
 use super::check;
 use crate::action::{Action, Unread};
 use crate::decide;
-use crate::fixture::{at, empty, id, look, trial};
+use crate::fixture::{at, empty, id, look, trial, whole};
 use crate::letter::{MailKind, MailMark, Stage};
-use crate::look::{HandOver, World};
+use crate::look::{Deed, HandOver, World};
 use crate::metadata::{Reason, RefundMark};
 use crate::time::DAY_SECS;
 
@@ -75,4 +77,33 @@ fn nobody_to_write_to_is_marked_as_skipped() {
     let nobody = trial().ready().canceled().with(|t| t.subscription.customer.email = None);
     let mark = MailMark { kind: MailKind::ThankYou, stage: Stage::Skipped, at: at(90) };
     check(&look(vec![nobody], empty()), 90, &Action::MarkMail(id(), mark));
+}
+
+#[test]
+fn a_refused_mail_waits_then_goes_again_and_is_lost_only_when_hopeless() {
+    let refused = |again_secs, hopeless| {
+        look(vec![trial().ready().canceled().mailed(MailKind::ThankYou, Stage::Try(1), 90)], empty()).also(|l| {
+            let how = HandOver::Refused { again_in: Duration::from_secs(again_secs), hopeless };
+            l.memory.mails.insert((id(), MailKind::ThankYou), how);
+        })
+    };
+    check(&refused(1, false), 91, &Action::Rest { until: None, free: true });
+    check(&refused(0, false), 91, &Action::SendMail(id(), MailKind::ThankYou));
+    let lost = MailMark { kind: MailKind::ThankYou, stage: Stage::Lost, at: at(91) };
+    check(&refused(1, true), 91, &Action::MarkMail(id(), lost));
+    check(&refused(0, true), 91, &Action::MarkMail(id(), lost));
+}
+
+#[test]
+fn a_welcome_of_unknown_outcome_is_come_back_to_while_the_trial_runs() {
+    let unsure = trial().ready().mailed(MailKind::Welcome, Stage::Try(1), 60);
+    let running = look(vec![unsure.clone()], whole());
+    check(&running, 100, &Action::Rest { until: Some(at(660)), free: false });
+    let again = MailMark { kind: MailKind::Welcome, stage: Stage::Try(2), at: at(660) };
+    check(&running, 660, &Action::MarkMail(id(), again));
+    // Nobody is welcomed to a trial that is over.
+    let over = look(vec![unsure.canceled()], whole()).also(|l| {
+        l.memory.backing_off.insert((Deed::Remove, None));
+    });
+    check(&over, 100, &Action::Rest { until: None, free: false });
 }

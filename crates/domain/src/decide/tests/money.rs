@@ -27,6 +27,16 @@ fn row_2_the_end_is_set_first_and_needs_stripe_alone() {
 }
 
 #[test]
+fn row_2_an_end_that_has_come_is_not_set_any_more() {
+    let unset = look(vec![trial().with(|t| t.subscription.end_set = false)], empty());
+    let end = 7 * DAY_SECS;
+    check(&unset, end - 1, &Action::SetEnd(id(), EndBy::Period));
+    // By then Stripe has renewed, and its period's end is a week away.
+    check(&unset, end, &Action::Rest { until: Some(at(end + 600)), free: false });
+    check(&unset, end + 600, &Action::Cancel(id()));
+}
+
+#[test]
 fn row_3_a_second_paid_trial_for_a_name_is_refused_and_the_first_stays() {
     let second = trial().named("sub_2", 1);
     check(&look(vec![second, trial()], empty()), 5, &Action::Refuse("sub_2".parse().unwrap(), Reason::Taken));

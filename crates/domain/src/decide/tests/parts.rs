@@ -35,6 +35,7 @@ fn row_14_strays_go_in_the_order_that_keeps_the_proof_to_the_last() {
     let mut scene = whole();
     let mut removed = Vec::new();
     while let Action::Remove(part) = decide(&over(scene.clone()), at(30)) {
+        assert!(removed.len() < 4, "a part is removed twice: {part}");
         match &part {
             Part::Record(_) => scene.records.clear(),
             Part::File => scene.file = None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{check, wait};
 use crate::action::{Action, AlertKind, Repair, Waiting};
 use crate::decide;
-use crate::fixture::{TUNNEL, at, id, look, trial, tunnel_id, vmid, whole};
+use crate::fixture::{OTHER, TUNNEL, at, empty, id, look, record, trial, tunnel_id, vmid, whole};
 use crate::letter::{MailKind, Stage};
 use crate::look::HandOver;
 use crate::metadata::Reason;
@@ -24,6 +24,24 @@ fn row_18_a_lost_part_is_told_at_once_and_refused_after_an_hour() {
     tunnel_gone.tunnels.clear();
     let alive = look(vec![trial().ready()], tunnel_gone).also(|l| l.memory.missing_for = Duration::from_secs(3_600));
     assert!(matches!(decide(&alive, at(30)), Action::Alert(AlertKind::Missing, _)));
+}
+
+#[test]
+fn row_18_tells_what_is_lost_and_what_the_operator_can_do() {
+    let told = |change: fn(&mut Scene)| {
+        let mut scene = whole();
+        change(&mut scene);
+        decide(&look(vec![trial().ready()], scene), at(30))
+    };
+    let words = |lost| {
+        let detail = format!("sub_1 of acme: {lost}; put it back or cancel the subscription");
+        Action::Alert(AlertKind::Missing, detail)
+    };
+    assert_eq!(told(|s| s.containers.clear()), words("its container is gone"));
+    assert_eq!(told(|s| s.tunnels.clear()), words("its tunnel is gone"));
+    assert_eq!(told(|s| s.records = vec![record("r9", OTHER)]), words("its DNS record is not ours"));
+    let all = |s: &mut Scene| *s = Scene { records: vec![record("r9", OTHER)], ..empty() };
+    assert_eq!(told(all), words("its container is gone, its tunnel is gone, its DNS record is not ours"));
 }
 
 #[test]

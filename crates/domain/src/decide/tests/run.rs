@@ -36,7 +36,8 @@ fn row_22_a_complete_set_that_answers_is_recorded_whoever_made_it() {
     let mark = MailMark { kind: MailKind::Welcome, stage: Stage::Try(1), at: at(40) };
     check(&made().also(|l| l.answers = Some(true)), 40, &Action::Record(id(), vmid(9001), tunnel_id(TUNNEL), mark));
     check(&made().also(|l| l.answers = Some(false)), 40, &wait(Waiting::Answer, 10));
-    // Silent for too long: its parts are taken down.
+    // Silent for longer than a run can take: its parts are taken down.
+    check(&made().also(|l| l.answers = Some(false)), 10 + 660, &wait(Waiting::Answer, 10));
     check(&made().also(|l| l.answers = Some(false)), 10 + 661, &Action::Remove(Part::Record("r1".parse().unwrap())));
 }
 
