@@ -1,6 +1,7 @@
 //! Every row of the table: when it applies, and when it must not.
 
 mod backoff;
+mod edges;
 mod mail;
 mod money;
 mod parts;
