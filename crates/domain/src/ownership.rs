@@ -260,3 +260,6 @@ impl Mine<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
