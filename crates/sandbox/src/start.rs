@@ -46,11 +46,12 @@ pub struct Sandbox {
 impl Sandbox {
     /// Stops everything and waits.
     pub async fn stop(self) {
-        for task in &self.tasks {
-            task.abort();
-        }
+        // The listeners first: one whose task is gone might never answer that it has stopped.
         for server in &self.servers {
             server.stop(false).await;
+        }
+        for task in &self.tasks {
+            task.abort();
         }
     }
 }
