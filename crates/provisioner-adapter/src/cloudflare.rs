@@ -1,9 +1,11 @@
 //! Cloudflare's tunnels and DNS records, as far as trials need them.
 
+mod envelope;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,18 +17,13 @@ use tamesuke_domain::time::Timestamp;
 use url::Url;
 
 use crate::budget::Budget;
-use crate::http::{Answer, Answered, Errand, send};
+use crate::http::{Errand, send};
+use envelope::{Denied, Envelope, open};
 
 /// Objects asked for on one page: the most that tunnels allow (Cloudflare's public schema).
 const PAGE: usize = 1_000;
 /// Most pages of one list.
 const PAGES_MAX: usize = 200;
-/// A tunnel with live connections can't be deleted.
-const CODE_ACTIVE_CONNECTIONS: i64 = 1022;
-/// The record does not exist.
-const CODE_NO_RECORD: i64 = 81_044;
-/// Over the limit everything is blocked for that long.
-const BLOCKED_FOR: Duration = Duration::from_secs(300);
 
 /// Where Cloudflare is and what of it is ours.
 #[derive(Debug, Clone)]
@@ -61,30 +58,6 @@ pub struct NamedRecord {
 }
 
 #[derive(Deserialize)]
-struct Envelope<T> {
-    result: Option<T>,
-    result_info: Option<PageInfo>,
-}
-
-#[derive(Deserialize)]
-struct ErrorEnvelope {
-    errors: Option<Vec<ErrorView>>,
-}
-
-/// How much there is of a list.
-#[derive(Deserialize)]
-struct PageInfo {
-    total_count: Option<usize>,
-}
-
-#[derive(Deserialize)]
-struct ErrorView {
-    code: i64,
-    #[serde(default)]
-    message: String,
-}
-
-#[derive(Deserialize)]
 struct TunnelView {
     id: String,
     name: String,
@@ -100,33 +73,6 @@ struct RecordView {
     kind: String,
     #[serde(default)]
     content: String,
-}
-
-/// What an answer that is no success says.
-#[derive(Debug)]
-enum Denied {
-    Missing,
-    ActiveConnections,
-    Other(Fault),
-}
-
-impl From<Denied> for Fault {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::Other(fault) => fault,
-            Denied::Missing => Self::Refused {
-                system: System::Cloudflare,
-                operation: "find an object",
-                cause: "it does not exist".into(),
-            },
-            Denied::ActiveConnections => Self::Retryable {
-                system: System::Cloudflare,
-                operation: "delete a tunnel",
-                retry_after: None,
-                cause: "it has active connections".into(),
-            },
-        }
-    }
 }
 
 impl Cloudflare {
@@ -310,33 +256,6 @@ impl Cloudflare {
     }
 }
 
-/// The envelope of an answer, or what it says instead.
-fn open<T: DeserializeOwned>(errand: Errand, answer: &Answer) -> Result<Envelope<T>, Denied> {
-    if answer.status.is_success() {
-        let envelope: Option<Envelope<T>> = serde_json::from_slice(&answer.body).ok();
-        return envelope.ok_or_else(|| Denied::Other(errand.unreadable("envelope")));
-    }
-    // Read by itself: a `result` of another shape must not hide why it was refused.
-    let errors: Option<ErrorEnvelope> = serde_json::from_slice(&answer.body).ok();
-    let first = errors.and_then(|envelope| envelope.errors.unwrap_or_default().into_iter().next());
-    let code = first.as_ref().map_or(0, |error| error.code);
-    if code == CODE_ACTIVE_CONNECTIONS {
-        return Err(Denied::ActiveConnections);
-    }
-    if code == CODE_NO_RECORD || answer.status == StatusCode::NOT_FOUND {
-        return Err(Denied::Missing);
-    }
-    let words =
-        first.map_or_else(|| "no error object".to_owned(), |error| format!("code {}, {}", error.code, error.message));
-    let cause = Answered::new(answer.status, &words);
-    Err(Denied::Other(match answer.status.as_u16() {
-        429 => errand.retryable(Some(answer.retry_after.unwrap_or(BLOCKED_FOR)), cause),
-        409 => errand.retryable(answer.retry_after, cause),
-        500.. => errand.unclear(cause),
-        _ => errand.refused(cause),
-    }))
-}
-
 impl TunnelView {
     fn parse(self) -> Option<Tunnel> {
         let created: jiff::Timestamp = self.created_at?.parse().ok()?;
@@ -351,7 +270,5 @@ impl RecordView {
     }
 }
 
-#[cfg(test)]
-mod answer_tests;
 #[cfg(test)]
 mod tests;

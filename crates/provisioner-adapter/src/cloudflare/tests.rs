@@ -87,7 +87,7 @@ async fn a_list_shorter_than_it_says_is_a_failed_read_and_no_absence() {
 
 #[tokio::test]
 async fn refusals_are_told_apart_by_what_may_have_happened() {
-    for (status, code, retry_after) in [(429, 971, Some(BLOCKED_FOR)), (409, 1013, None)] {
+    for (status, code, retry_after) in [(429, 971, Some(envelope::BLOCKED_FOR)), (409, 1013, None)] {
         let (server, client) = client().await;
         refuse(&server, status, code).await;
         match client.create_record("a.example.com", &TUNNEL.parse().unwrap()).await {

@@ -1,8 +1,10 @@
 //! Answers of Cloudflare, right and wrong ones: every one is told apart, none makes us panic.
 
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::cloudflare::{RecordView, TunnelView};
 
 const READ: Errand = Errand { system: System::Cloudflare, operation: "list tunnels", writes: false };
 const WRITE: Errand = Errand { system: System::Cloudflare, operation: "delete a tunnel", writes: true };
