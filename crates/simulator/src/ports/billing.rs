@@ -16,8 +16,8 @@ use crate::fate::Fate;
 use crate::invariants;
 use crate::op::Op;
 use crate::payments;
-use crate::world::World;
 use crate::world::stripe::{News, Session, Sub, instance, session_index, sub_index};
+use crate::world::{Pid, World};
 
 /// Subscriptions of a page.
 const PAGE: usize = 100;
@@ -146,13 +146,13 @@ impl Billing for FakeBilling {
 
     async fn merge_metadata(&self, id: &SubscriptionId, entries: &Metadata) -> Result<Subscription, Fault> {
         let (id, entries) = (id.clone(), entries.clone());
-        let op = Op::WriteMetadata;
+        let (op, pid) = (Op::WriteMetadata, self.0.pid());
         let merged = self.0.call(op, move |world, fate| {
             let index = index_of(op, &id)?;
             if let Some(sub) = world.stripe.subs.get_mut(index) {
                 sub.metadata.extend(entries.clone());
             }
-            note(world, index, &entries, fate);
+            note(world, (index, pid), &entries, fate);
             invariants::wrote(world, index, &entries);
             world.tell_sub(index, News::Metadata);
             view(world, op, index)
@@ -162,13 +162,13 @@ impl Billing for FakeBilling {
 
     async fn merge_customer_metadata(&self, customer: &Customer, entries: &Metadata) -> Result<Customer, Fault> {
         let (customer, entries) = (customer.clone(), entries.clone());
-        let op = Op::WriteCustomer;
+        let (op, pid) = (Op::WriteCustomer, self.0.pid());
         let merged = self.0.call(op, move |world, fate| {
             let index = of_customer(world, op, &customer)?;
             if let Some(sub) = world.stripe.subs.get_mut(index) {
                 sub.customer.metadata.extend(entries.clone());
             }
-            note(world, index, &entries, fate);
+            note(world, (index, pid), &entries, fate);
             Ok(view(world, op, index)?.customer)
         });
         merged.await
@@ -250,15 +250,14 @@ impl Billing for FakeBilling {
     }
 }
 
-/// Writes what was merged into the trace.
-fn note(world: &mut World, index: usize, entries: &Metadata, fate: Fate) {
+/// Takes note of what `pid` has merged.
+fn note(world: &mut World, (index, pid): (usize, Pid), entries: &Metadata, fate: Fate) {
     let now = world.now;
-    let mark = entries.get(metadata::key::MAIL).map(String::as_str).unwrap_or_default();
+    let mark = entries.get(metadata::key::MAIL).and_then(|mark| mark.split_once(":try"));
     let kinds = [MailKind::Welcome, MailKind::ThankYou, MailKind::Apology];
-    if let (Fate::Lost | Fate::Late, Some(kind)) =
-        (fate, kinds.into_iter().find(|kind| mark.starts_with(kind.as_str())))
-    {
-        world.post.sent.entry((index, kind)).or_default().unmarked += 1;
+    if let Some(kind) = mark.and_then(|(kind, _)| kinds.into_iter().find(|known| known.as_str() == kind)) {
+        let knows = !matches!(fate, Fate::Lost | Fate::Late) && world.processes.get(&pid).is_some_and(|p| p.alive);
+        world.post.marked(index, kind, knows.then_some(pid));
     }
     world.trace.note(now, "meta", (index as u64, entries.len() as u64), || format!("sub_{index} {entries:?}"));
 }

@@ -26,6 +26,9 @@ impl Mailer for FakeMailer {
         let (sub, kind) = (sub_index(&letter.subscription), letter.kind);
         let message_id = format!("{kind}.{}@{DOMAIN}", letter.subscription);
         let mail = Mail { to: letter.to.expose().to_owned(), message_id };
+        if let Some(sub) = sub {
+            self.0.world().lock().post.handing_over(sub, kind);
+        }
         let sent = self.0.call(Op::SendMail, move |world, fate| {
             world.tally.mails += 1;
             world.post.boxes.push(mail);

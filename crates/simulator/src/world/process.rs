@@ -123,6 +123,7 @@ impl World {
             self.lease_bell.notify_waiters();
         }
         crate::script::parent_died(self, pid);
+        self.post.process_died(pid);
         self.trace.note(self.now, "death", (u64::from(pid), 0), || format!("process {pid}"));
     }
 }
