@@ -203,6 +203,43 @@ def a_failure_is_stored_under_its_key_and_replayed_for_a_day(sandbox: Sandbox, s
     assert shop.v1.customers.create({"email": "five@example.jp"}, options).email == "five@example.jp"
 
 
+def a_key_of_a_call_that_still_runs_is_in_use_and_then_gives_its_answer(
+    sandbox: Sandbox, shop: stripe.StripeClient
+) -> None:
+    sandbox.fault("stripe", {"kind": "late", "ms": 3_000}, times=1, method="POST", path="/v1/customers")
+    options: stripe.RequestOptions = {"idempotency_key": "once-6"}
+    with pytest.raises(stripe.APIConnectionError):
+        shop.v1.customers.create({"email": "six@example.jp"}, options)
+    with pytest.raises(stripe.StripeError) as refused:
+        shop.v1.customers.create({"email": "six@example.jp"}, options)
+    assert refused.value.http_status == 409
+    assert cast("Any", refused.value.json_body)["error"]["code"] == "idempotency_key_in_use"
+    eventually(lambda: shop.v1.customers.list({"email": "six@example.jp"}).data or None, "the late customer")
+    assert shop.v1.customers.create({"email": "six@example.jp"}, options).email == "six@example.jp"
+    assert len(shop.v1.customers.list({"email": "six@example.jp"}).data) == 1
+
+
+def an_incomplete_subscription_begins_when_its_payment_is_confirmed(
+    sandbox: Sandbox, shop: stripe.StripeClient
+) -> None:
+    customer = shop.v1.customers.create({"email": "second-step@example.jp"})
+    begun = shop.v1.subscriptions.create(
+        {
+            "customer": customer.id,
+            "items": [{"price": sandbox.secret("stripe_price_nginx_7d")}],
+            "payment_behavior": "default_incomplete",
+        }
+    )
+    assert begun.status == "incomplete"
+    invoice = cast("Any", begun.latest_invoice)
+    payment = cast("Any", shop.v1.invoice_payments.list({"invoice": invoice}).data[0].payment)
+    intent = shop.v1.payment_intents.retrieve(payment.payment_intent)
+    assert intent.status == "requires_payment_method"
+    shop.v1.payment_intents.confirm(intent.id, {"payment_method": "pm_card_visa"})
+    assert shop.v1.subscriptions.retrieve(begun.id).status == "active"
+    assert shop.v1.invoices.retrieve(invoice).status == "paid"
+
+
 def the_events_of_a_purchase_are_listed_newest_first_and_never_change(
     sandbox: Sandbox, shop: stripe.StripeClient
 ) -> None:

@@ -3,6 +3,7 @@
 mod fault;
 mod foreign;
 mod life;
+mod order;
 mod server;
 
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ use fault::Fault;
 pub(crate) use server::Server;
 
 pub(crate) use fault::{children, once as fault_of_step};
-pub(crate) use life::{is_ready, order_and_pay, order_and_pay_with};
+pub(crate) use life::{is_closed, is_ready, mails, subscription};
+pub(crate) use order::{COMPANY, form, order, order_and_pay, order_and_pay_with};
 pub(crate) use server::{environment, start as start_server};
 
 /// How a demo runs.

@@ -29,8 +29,12 @@ pub(crate) enum Effect {
     ApplyAndDrop,
     /// Takes effect after a while.
     Delay { ms: u64 },
+    /// Takes effect at once; the answer comes after a while.
+    Slow { ms: u64 },
     /// The answer is lost now, the effect comes later.
     Late { ms: u64 },
+    /// All log-ins end just before the call is answered.
+    EndLogIns,
     /// A mail server's word.
     Smtp { code: u16, text: String },
 }

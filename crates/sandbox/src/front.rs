@@ -101,6 +101,12 @@ pub(crate) trait System: Send + Sync + 'static {
     }
     /// Hears of a failure that a fault answered in its place.
     fn failed(&self, _world: &Arc<World>, _call: &Call, _reply: &Reply) {}
+    /// Hears of a call that takes effect later …
+    fn begun(&self, _world: &Arc<World>, _call: &Call) {}
+    /// … and that this is about to happen, or never will.
+    fn over(&self, _world: &Arc<World>, _call: &Call) {}
+    /// Forgets who is logged in, where anybody can be.
+    fn end_log_ins(&self, _world: &Arc<World>) {}
     /// How long an answer is kept back.
     fn held_back(&self, _world: &Arc<World>, _reply: &Reply) -> Duration {
         Duration::ZERO
@@ -191,18 +197,47 @@ async fn apply(front: &web::Data<Front>, call: &Call, effect: Option<Effect>) ->
             None
         }
         Some(Effect::Delay { ms }) => {
+            let running = Running::begin(front, call);
             tokio::time::sleep(Duration::from_millis(ms)).await;
+            drop(running);
+            Some(answer())
+        }
+        Some(Effect::Slow { ms }) => {
+            let reply = answer();
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            Some(reply)
+        }
+        Some(Effect::EndLogIns) => {
+            front.system.end_log_ins(&front.world);
             Some(answer())
         }
         Some(Effect::Late { ms }) => {
             let (front, call) = (front.clone(), call.clone());
+            let running = Running::begin(&front, &call);
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
+                drop(running);
                 answered(&front, &call);
                 front.world.wake.notify_one();
             });
             None
         }
+    }
+}
+
+/// A call that has begun and takes effect later; over when dropped, be it because its asker is gone.
+struct Running(web::Data<Front>, Call);
+
+impl Running {
+    fn begin(front: &web::Data<Front>, call: &Call) -> Self {
+        front.system.begun(&front.world, call);
+        Self(front.clone(), call.clone())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.system.over(&self.0.world, &self.1);
     }
 }
 

@@ -84,6 +84,10 @@ impl System for ProxmoxSystem {
         api::answer(world, call)
     }
 
+    fn end_log_ins(&self, world: &Arc<World>) {
+        lock(&world.proxmox).tickets.clear();
+    }
+
     fn held_back(&self, world: &Arc<World>, reply: &Reply) -> Duration {
         let ms = if reply.status == 401 { world.settings().unauthorized_ms } else { 0 };
         Duration::from_millis(ms)

@@ -90,7 +90,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 Some(Effect::Delay { ms }) => {
                     tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
                 }
-                Some(Effect::Status { .. } | Effect::ApplyAndDrop | Effect::Late { .. }) | None => {}
+                Some(
+                    Effect::Status { .. }
+                    | Effect::ApplyAndDrop
+                    | Effect::Slow { .. }
+                    | Effect::Late { .. }
+                    | Effect::EndLogIns,
+                )
+                | None => {}
             }
             match verb.as_str() {
                 "EHLO" => self.say_what_it_can().await?,

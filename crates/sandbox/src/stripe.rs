@@ -27,7 +27,7 @@ mod starts;
 mod subscriptions;
 mod test_clocks;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -72,6 +72,8 @@ pub(crate) struct Stripe {
     /// Objects by kind, oldest first.
     tables: BTreeMap<&'static str, Vec<Value>>,
     keys: BTreeMap<String, Stored>,
+    /// Keys of calls that have begun and take effect later.
+    running: BTreeSet<String>,
     /// Where the payment pages stand.
     base: String,
     paused: bool,
@@ -107,6 +109,18 @@ impl System for StripeSystem {
 
     fn failed(&self, world: &Arc<World>, call: &Call, reply: &Reply) {
         api::store(world, call, reply);
+    }
+
+    fn begun(&self, world: &Arc<World>, call: &Call) {
+        if let Some(key) = api::key_of(call) {
+            lock(&world.stripe).running.insert(key.to_owned());
+        }
+    }
+
+    fn over(&self, world: &Arc<World>, call: &Call) {
+        if let Some(key) = api::key_of(call) {
+            lock(&world.stripe).running.remove(key);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tamesuke_domain::action::EndBy;
 use tamesuke_domain::checkout::Expired;
 use tamesuke_domain::instance::Instance;
 use tamesuke_domain::ports::{Billing, System, Witness};
@@ -57,13 +58,46 @@ async fn a_session_that_is_still_open_is_not_called_free() {
     assert!(outcome.is_err_and(|fault| !fault.is_unknown()));
 }
 
+fn subscription(status: &str) -> serde_json::Value {
+    json!({"id": "sub_1", "object": "subscription", "status": status, "created": 1, "start_date": 1,
+        "cancel_at": null, "items": {"data": []}, "metadata": metadata(),
+        "latest_invoice": {"id": "in_1", "billing_reason": "subscription_create", "status": "paid"},
+        "customer": {"id": "cus_1", "email": "taro@example.jp", "name": null, "metadata": {}}})
+}
+
+#[tokio::test]
+async fn a_write_whose_key_is_still_in_use_goes_again_with_the_same_key() {
+    let server = MockServer::start().await;
+    let in_use =
+        json!({"error": {"type": "idempotency_error", "code": "idempotency_key_in_use", "message": "running"}});
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(409).set_body_json(in_use))
+        .up_to_n_times(2)
+        .mount(&server)
+        .await;
+    let done = ResponseTemplate::new(200).set_body_json(subscription("active"));
+    Mock::given(method("POST")).respond_with(done).mount(&server).await;
+    let shown = stripe(&server).set_end(&"sub_1".parse().unwrap(), EndBy::Period).await;
+    assert!(shown.is_ok(), "{shown:?}");
+    let sent = server.received_requests().await.unwrap();
+    let keys: std::collections::BTreeSet<_> = sent.iter().map(|one| one.headers["idempotency-key"].clone()).collect();
+    assert_eq!((sent.len(), keys.len()), (3, 1), "another key would do it twice");
+}
+
+#[tokio::test]
+async fn a_long_retry_after_is_handed_on_and_nothing_is_sent_before() {
+    let server = MockServer::start().await;
+    let limited = json!({"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "too many"}});
+    let answer = ResponseTemplate::new(429).insert_header("Retry-After", "60").set_body_json(limited);
+    Mock::given(method("POST")).respond_with(answer).expect(1).mount(&server).await;
+    let refused = stripe(&server).set_end(&"sub_1".parse().unwrap(), EndBy::Period).await;
+    assert_eq!(refused.unwrap_err().retry_after(), Some(Duration::from_secs(60)));
+}
+
 #[tokio::test]
 async fn a_cancel_asks_for_what_it_reads_in_the_query() {
     let server = MockServer::start().await;
-    let canceled = json!({"id": "sub_1", "object": "subscription", "status": "canceled", "created": 1, "start_date": 1,
-        "cancel_at": null, "items": {"data": []}, "metadata": metadata(),
-        "latest_invoice": {"id": "in_1", "billing_reason": "subscription_create", "status": "paid"},
-        "customer": {"id": "cus_1", "email": "taro@example.jp", "name": null, "metadata": {}}});
+    let canceled = subscription("canceled");
     Mock::given(method("DELETE"))
         .and(path("/v1/subscriptions/sub_1"))
         .and(query_param("expand[0]", "customer"))

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Server;
 use super::fault::Fault;
 use super::foreign::Foreign;
+use super::order::{COMPANY, order_and_pay};
 use crate::sandbox::{Sandbox, until};
 
 /// What is to be lived.
@@ -95,52 +96,21 @@ pub(crate) async fn live(plan: &Plan, sandbox: &Sandbox, server: &Server) -> any
     Ok(report)
 }
 
-/// Orders over the form's API and pays on the payment page; gives the session's id.
-pub(crate) async fn order_and_pay(sandbox: &Sandbox, server: &Server, name: &str) -> anyhow::Result<String> {
-    order_and_pay_with(sandbox, server, name, "4242 4242 4242 4242").await
-}
-
-/// The same with another card.
-pub(crate) async fn order_and_pay_with(
-    sandbox: &Sandbox,
-    server: &Server,
-    name: &str,
-    card: &str,
-) -> anyhow::Result<String> {
-    let form = json!({"email": format!("{name}@example.co.jp"), "company_name": "株式会社ためし <&>", "oss_type": "nginx", "duration_days": 7, "subdomain": name});
-    let url = until("an open name", Duration::from_secs(30), || async {
-        let answer = sandbox.http.post(format!("{}/api/create-checkout", server.url)).json(&form).send().await?;
-        let (status, body) = (answer.status(), answer.json::<Value>().await?);
-        match body["checkout_url"].as_str() {
-            Some(url) if status.is_success() => Ok(Ok(url.to_owned())),
-            // The name of the last life may still be on its way out.
-            _ if status == 409 || status == 503 => Ok(Err(body.to_string())),
-            _ => bail!("the form was refused with {status}: {body}"),
-        }
-    })
-    .await?;
-    let page = sandbox.http.get(&url).send().await?.error_for_status()?.text().await?;
-    if !page.contains("4242") {
-        bail!("the payment page shows no card");
-    }
-    let paid = sandbox.http.post(&url).form(&[("card", card)]).send().await?;
-    let to = paid.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default().to_owned();
-    let id = to.rsplit_once("session_id=").map(|(_, id)| id.to_owned());
-    id.with_context(|| format!("paying led to {} {to}", paid.status()))
-}
-
 fn array(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
 
-/// The subscription that a session became, from the sandbox's state.
-fn subscription(stripe: &Value, session: &str) -> Option<Value> {
+/// The subscription that a session became, or the one of that id, from the sandbox's state.
+pub(crate) fn subscription(stripe: &Value, session: &str) -> Option<Value> {
+    if session.starts_with("sub_") {
+        return array(&stripe["subscriptions"]).into_iter().find(|s| s["id"] == session);
+    }
     let session = array(&stripe["checkout_sessions"]).into_iter().find(|s| s["id"] == session)?;
     array(&stripe["subscriptions"]).into_iter().find(|s| s["id"] == session["subscription"])
 }
 
 /// The kinds of the mails to customers, by their Message-IDs, oldest first.
-async fn mails(sandbox: &Sandbox, about: Option<&str>) -> anyhow::Result<Vec<String>> {
+pub(crate) async fn mails(sandbox: &Sandbox, about: Option<&str>) -> anyhow::Result<Vec<String>> {
     let all = array(&sandbox.get("/state/mail").await?);
     let ids = all.iter().filter_map(|mail| mail["message_id"].as_str().map(str::to_owned));
     let kinds = ids.filter(|id| about.is_none_or(|about| id.contains(about))).filter_map(|id| {
@@ -181,8 +151,8 @@ pub(crate) async fn is_ready(sandbox: &Sandbox, name: &str, session: &str) -> an
     let whole = metadata["url"] == format!("https://{name}.persys.jp").as_str()
         && metadata["tunnel_id"].as_str().is_some()
         && trial["cancel_at_period_end"] == true
-        && customer["metadata"]["company_name"] == "株式会社ためし <&>"
-        && customer["name"] == "株式会社ためし <&>";
+        && customer["metadata"]["company_name"] == COMPANY
+        && customer["name"] == COMPANY;
     if !whole {
         return Ok(Err(format!("metadata {metadata}, customer {customer}")));
     }
@@ -200,7 +170,8 @@ pub(crate) async fn is_ready(sandbox: &Sandbox, name: &str, session: &str) -> an
     Ok(Ok(vmid))
 }
 
-async fn is_closed(sandbox: &Sandbox, name: &str, session: &str) -> anyhow::Result<Result<(), String>> {
+/// Closed: ended, everything gone, thanked, charged once.
+pub(crate) async fn is_closed(sandbox: &Sandbox, name: &str, session: &str) -> anyhow::Result<Result<(), String>> {
     let state = sandbox.get("/state").await?;
     let Some(trial) = subscription(&state["stripe"], session) else { bail!("the subscription is gone") };
     if trial["status"] != "canceled" {

@@ -44,12 +44,16 @@ pub(super) fn answer(world: &Arc<World>, call: &Call, request_id: &str) -> Reply
     state.now_ms = world.clock.now_millis();
     state.search_lag_ms = i64::try_from(settings.search_lag_ms).unwrap_or(i64::MAX);
     state.events_lag_ms = i64::try_from(settings.events_lag_ms).unwrap_or(i64::MAX);
-    let key = call.header("idempotency-key");
-    state.origin = Some(Origin { request: request_id.to_owned(), key: (!key.is_empty()).then(|| key.to_owned()) });
-    if call.method != "POST" || key.is_empty() {
+    let given = call.header("idempotency-key");
+    let origin = Origin { request: request_id.to_owned(), key: (!given.is_empty()).then(|| given.to_owned()) };
+    let Some(key) = key_of(call) else {
+        state.origin = Some(origin);
         let reply = route(&mut state, call, path, &params, now);
         state.origin = None;
         return reply;
+    };
+    if state.running.contains(key) {
+        return errors::key_in_use(key);
     }
     if key.len() > 255 {
         return errors::invalid(400, None, None, "Idempotency keys can be at most 255 characters long.");
@@ -61,6 +65,7 @@ pub(super) fn answer(world: &Arc<World>, call: &Call, request_id: &str) -> Reply
         }
         return stored.reply.clone().with_header("idempotent-replayed", "true").with_header("idempotency-key", key);
     }
+    state.origin = Some(origin);
     let reply = route(&mut state, call, path, &params, now);
     state.origin = None;
     let validation = reply.status == 400 || reply.status == 401 || reply.status == 429;
@@ -71,6 +76,12 @@ pub(super) fn answer(world: &Arc<World>, call: &Call, request_id: &str) -> Reply
     reply.with_header("idempotency-key", key)
 }
 
+/// The idempotency key of a call that heeds one.
+pub(super) fn key_of(call: &Call) -> Option<&str> {
+    let key = call.header("idempotency-key");
+    (call.method == "POST" && !key.is_empty()).then_some(key)
+}
+
 /// What must be the same for a key to be used again.
 fn fingerprint(call: &Call, params: &Params) -> String {
     format!("{} {}", call.path, params.fingerprint())
@@ -78,8 +89,7 @@ fn fingerprint(call: &Call, params: &Params) -> String {
 
 /// A failure that came after the call had begun is stored under its key, and replayed, for a day.
 pub(super) fn store(world: &Arc<World>, call: &Call, reply: &Reply) {
-    let key = call.header("idempotency-key");
-    if call.method == "POST" && !key.is_empty() && reply.status >= 500 {
+    if let Some(key) = key_of(call).filter(|_| reply.status >= 500) {
         let fingerprint = fingerprint(call, &Params::of(call));
         let stored = Stored { fingerprint, reply: reply.clone(), at: world.clock.now() };
         lock(&world.stripe).keys.insert(key.to_owned(), stored);

@@ -57,6 +57,14 @@ pub(super) fn idempotency(key: &str) -> Reply {
     error(400, &json!({"type": "idempotency_error", "message": message}))
 }
 
+/// The first request with that key has not ended yet: a conflict that is not stored.
+pub(super) fn key_in_use(key: &str) -> Reply {
+    let message = format!(
+        "There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): {key}. Please try again later."
+    );
+    error(409, &json!({"type": "idempotency_error", "code": "idempotency_key_in_use", "message": message}))
+}
+
 pub(super) fn unauthorized(key: &str) -> Reply {
     let shown: String = key.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
     let message = if key.is_empty() {

@@ -21,6 +21,29 @@ pub(super) fn mark_paid(state: &mut Stripe, id: &str, now: i64) {
     state.emit("invoice.paid", &shown, None, now);
 }
 
+/// The open invoice that a payment was for is paid, and the subscription that waited for it begins.
+pub(super) fn settled_by(state: &mut Stripe, payment: &str, now: i64) {
+    let links = state.tables.get_mut("invoice_payments").into_iter().flatten();
+    let mut open = links.filter(|link| link["status"] == "open" && link["payment"]["payment_intent"] == payment);
+    let Some(link) = open.next() else { return };
+    link["status"] = json!("paid");
+    link["amount_paid"] = link["amount_requested"].clone();
+    link["status_transitions"]["paid_at"] = json!(now);
+    let invoice = link["invoice"].as_str().unwrap_or_default().to_owned();
+    mark_paid(state, &invoice, now);
+    let of_invoice = state.find(&invoice).map(|paid| paid["parent"]["subscription_details"]["subscription"].clone());
+    let subscription = of_invoice.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let Some(before) = state.find(subscription).filter(|found| found["status"] == "incomplete").cloned() else {
+        return;
+    };
+    let mut after = before.clone();
+    after["status"] = json!("active");
+    if let Some(stored) = state.find_mut(subscription) {
+        after.clone_into(stored);
+    }
+    state.emit_update("customer.subscription.updated", &before, &after, now);
+}
+
 /// The money of an invoice did not come: the invoice stays open, the subscription is past due [believed
 /// for slow methods].
 pub(super) fn mark_failed(state: &mut Stripe, id: &str, subscription: &str, now: i64) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::cards::{Card, Decline};
 use super::form::{Params, merge_metadata};
 use super::money::{self, NewIntent};
-use super::{Stripe, errors, known, lists};
+use super::{Stripe, errors, invoices, known, lists};
 use crate::front::Reply;
 
 impl Stripe {
@@ -29,10 +29,10 @@ impl Stripe {
         self.put("payment_intents", intent);
     }
 
-    /// Asks for money that comes later, if at all: the payment is in progress.
-    pub(super) fn await_payment(&mut self, invoice: &str, customer: &Value, amount: i64, now: i64) {
+    /// Asks for money that comes later, if at all: the payment is in progress, or needs somebody to make it.
+    pub(super) fn await_payment(&mut self, invoice: &str, (customer, amount): (&Value, i64), status: &str, now: i64) {
         let id = Self::fresh("pi_");
-        let new = NewIntent { id: &id, amount, currency: "jpy", customer, status: "processing", charge: None, now };
+        let new = NewIntent { id: &id, amount, currency: "jpy", customer, status, charge: None, now };
         let intent = money::payment_intent(&new);
         self.put("invoice_payments", money::invoice_payment(invoice, &intent, "open", now));
         self.put("payment_intents", intent);
@@ -130,6 +130,7 @@ fn confirm(state: &mut Stripe, id: &str, params: &Params, now: i64) -> Reply {
             intent["amount_received"] = intent["amount"].clone();
             replace(state, id, &intent);
             state.emit("payment_intent.succeeded", &intent, None, now);
+            invoices::settled_by(state, id, now);
             lists::shown(state, &intent, params)
         }
         Some(decline) => {

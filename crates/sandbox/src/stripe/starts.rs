@@ -46,8 +46,11 @@ pub(super) fn start(state: &mut Stripe, order: &Start<'_>, now: i64) -> Value {
     state.put("invoices", invoice.clone());
     match order.outcome {
         Outcome::Paid => state.pay_invoice(&invoice_id, &order.customer["id"], amount, now),
-        Outcome::Awaited | Outcome::Incomplete => {
-            state.await_payment(&invoice_id, &order.customer["id"], amount, now);
+        Outcome::Awaited => {
+            state.await_payment(&invoice_id, (&order.customer["id"], amount), "processing", now);
+        }
+        Outcome::Incomplete => {
+            state.await_payment(&invoice_id, (&order.customer["id"], amount), "requires_payment_method", now);
         }
     }
     let mut begun = subscription(&NewSubscription {
