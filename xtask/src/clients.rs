@@ -49,8 +49,8 @@ async fn lives(python: &Path) -> anyhow::Result<()> {
     println!("{}", demo::run_and_report(&demo::Options::once().recorded(&well)).await?);
     println!("{}", demo::run_and_report(&demo::Options::once().with_fault(8).recorded(&mended)).await?);
     let status = Command::new(cargo())
-        .args(["test", "--quiet", "--package", "tamesuke-stripe", "--package", "tamesuke-provisioner"])
-        .args(["--test", "contract"])
+        // All of the workspace's, or other features of what they share would be built first.
+        .args(["test", "--quiet", "--workspace", "--test", "contract"])
         .env("TAMESUKE_EXCHANGES", &dir)
         .current_dir(root())
         .status()

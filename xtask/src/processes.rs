@@ -1,5 +1,6 @@
 //! Programs that tasks start, and how they are stopped.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
 
 /// How long a program may take to stop by itself.
 const STOP_MAX: Duration = Duration::from_secs(20);
@@ -27,6 +29,9 @@ pub(crate) async fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()>
     bail!("{program} {} ended with {status}", arguments.join(" "))
 }
 
+/// What this process has built.
+static BUILT: Mutex<BTreeSet<String>> = Mutex::const_new(BTreeSet::new());
+
 /// Builds programs of this workspace; gives the folder they are in.
 pub(crate) async fn build(packages: &[&str], release: bool) -> anyhow::Result<PathBuf> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
@@ -37,8 +42,14 @@ pub(crate) async fn build(packages: &[&str], release: bool) -> anyhow::Result<Pa
     if release {
         arguments.push("--release");
     }
-    eprintln!("building {} …", packages.join(", "));
-    run(&cargo, &arguments).await?;
+    let what = arguments.join(" ");
+    // One builds, all others wait for it; what was built once in this process is not asked for again.
+    let mut built = BUILT.lock().await;
+    if !built.contains(&what) {
+        eprintln!("building {} …", packages.join(", "));
+        run(&cargo, &arguments).await?;
+        built.insert(what);
+    }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     Ok(target.join(if release { "release" } else { "debug" }))
 }
