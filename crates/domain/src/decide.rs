@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::action::{Action, AlertKind, EndBy, Unread, Waiting};
 use crate::look::{Deed, Look, RunView, StripeView, World};
-use crate::metadata::{Reason, RefundMark};
+use crate::metadata::Reason;
 use crate::ownership::{self, Estate};
 use crate::parts::Scene;
 use crate::planted::{self, Planted};
@@ -237,10 +237,10 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Whether a trial's story ends with an apology.
+/// Whether a trial's story ends with an apology. Where the payment is disputed nothing was given back and
+/// none is sent, but the mark that says so is written all the same: it ends what the trial proves.
 fn owes_apology(trial: &Trial) -> bool {
-    let settled = trial.record.refund.as_ref().is_some_and(|mark| *mark != RefundMark::Disputed);
-    trial.record.refused.is_some() && settled && trial.is_canceled()
+    trial.record.refused.is_some() && trial.record.refund.is_some() && trial.is_canceled()
 }
 
 #[cfg(test)]

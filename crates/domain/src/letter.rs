@@ -44,7 +44,7 @@ pub enum Stage {
     Sent,
     /// Given up after the last try; the operator was told.
     Lost,
-    /// Nobody to send to, or mails are switched off.
+    /// Nobody to send to, nothing to say while the payment is disputed, or mails are switched off.
     Skipped,
 }
 

@@ -111,6 +111,10 @@ impl Engine {
             Action::Wait(why, wait) => {
                 if *why == Waiting::Start && work.look.memory.lane_busy {
                     self.lane.wait(work.name);
+                    // Who waits is called when the lane is freed, which may have been a moment ago.
+                    if !self.ports.provisioner.lane_busy() {
+                        return Ok(After::LookAgain);
+                    }
                 }
                 Ok(After::Later(after(monotonic, *wait)))
             }

@@ -4,6 +4,7 @@ use super::Case;
 use crate::action::Action;
 use crate::letter::{MailKind, MailMark, Stage, TRIES_MAX, wait_after_try_secs};
 use crate::look::{Deed, HandOver};
+use crate::metadata::RefundMark;
 use crate::planted::{self, Planted};
 use crate::time::Timestamp;
 use crate::trial::Trial;
@@ -89,7 +90,9 @@ impl Case<'_> {
 
     fn first_stage(&self, trial: &Trial) -> Stage {
         let customer = &trial.subscription.customer;
-        let nobody = customer.deleted || customer.email.is_none();
+        // A refused trial whose payment is disputed is the operator's to write to.
+        let theirs = trial.record.refused.is_some() && trial.record.refund == Some(RefundMark::Disputed);
+        let nobody = customer.deleted || customer.email.is_none() || theirs;
         if nobody || !self.look.policy.mails { Stage::Skipped } else { Stage::Try(1) }
     }
 }

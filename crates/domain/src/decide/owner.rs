@@ -14,6 +14,12 @@ use crate::trial::Trial;
 
 /// How soon a name that waits for something outside is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// … where it is this name's own doing and over in a moment, …
+const SOON: Duration = Duration::from_secs(5);
+/// … where others must make room first: each look is a read of Stripe, and many may wait for hours, …
+const ROOM_AGAIN: Duration = Duration::from_secs(20);
+/// … and where another run is at the clone: who waits for that is called when it is through.
+const LANE_AGAIN: Duration = Duration::from_secs(60);
 
 impl Case<'_> {
     /// Rows 18 to 21.
@@ -98,13 +104,16 @@ impl Case<'_> {
         {
             return row(24, Action::Wait(Waiting::Start, Duration::from_secs(left)));
         }
-        let blocked = !estate.strays.is_empty()
-            || scene.room != Room::Yes
-            || self.look.memory.lane_busy
-            || self.look.memory.starts_paused
-            || !self.may(Deed::Run, owner);
-        if blocked {
-            return row(24, Action::Wait(Waiting::Start, Duration::from_secs(5)));
+        let soon = !estate.strays.is_empty() || self.look.memory.starts_paused || !self.may(Deed::Run, owner);
+        let wait = if soon {
+            Some(SOON)
+        } else if scene.room != Room::Yes {
+            Some(ROOM_AGAIN)
+        } else {
+            self.look.memory.lane_busy.then_some(LANE_AGAIN)
+        };
+        if let Some(wait) = wait {
+            return row(24, Action::Wait(Waiting::Start, wait));
         }
         let next = attempt.map_or(Attempt { count: 1, first: self.now, last: self.now }, |a| Attempt {
             count: a.count.saturating_add(1),

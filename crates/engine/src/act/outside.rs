@@ -16,6 +16,8 @@ use crate::reconcile::after;
 
 /// A run that is alive is looked at that often even if nothing is heard of it.
 const RUN_LOOK: Duration = Duration::from_secs(60);
+/// How soon it is tried again where another run was just being started.
+const OTHERS_START: Duration = Duration::from_secs(1);
 /// How soon a part that turned out not to be ours is looked at again.
 const NOT_OURS_LOOK: Duration = Duration::from_secs(10);
 
@@ -88,7 +90,10 @@ impl Engine {
         };
         let (monotonic, _) = self.now();
         let Some(_turn) = Turn::take(self) else {
-            return Ok(After::Later(after(monotonic, Duration::from_secs(1))));
+            if self.ports.provisioner.lane_busy() {
+                return Ok(After::LookAgain);
+            }
+            return Ok(After::Later(after(monotonic, OTHERS_START)));
         };
         self.write(&trial, &Change::Attempt(attempt), work).await?;
         let order = RunOrder {

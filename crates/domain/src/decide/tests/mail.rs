@@ -9,6 +9,7 @@ use crate::fixture::{at, empty, id, look, trial, whole};
 use crate::letter::{MailKind, MailMark, Stage};
 use crate::look::{Deed, HandOver, World};
 use crate::metadata::{Reason, RefundMark};
+use crate::parts::Scene;
 use crate::time::DAY_SECS;
 
 #[test]
@@ -25,8 +26,20 @@ fn row_8_an_apology_without_an_attempt_needs_no_machines() {
     let blind = look(vec![told.clone()], empty()).also(|l| l.world = World::Unread);
     let mark = MailMark { kind: MailKind::Apology, stage: Stage::Try(1), at: at(50) };
     check(&blind, 50, &Action::MarkMail(id(), mark));
-    let disputed = told.with(|t| t.record.refund = Some(RefundMark::Disputed));
-    check(&look(vec![disputed], empty()), 50, &Action::Rest { until: None, free: true });
+}
+
+#[test]
+fn a_disputed_trial_is_not_written_to_and_proves_nothing_once_it_is_clean() {
+    let disputed = trial().refused(Reason::Lost).canceled().with(|t| t.record.refund = Some(RefundMark::Disputed));
+    let mark = |when| Action::MarkMail(id(), MailMark { kind: MailKind::Apology, stage: Stage::Skipped, at: at(when) });
+    check(&look(vec![disputed.clone()], empty()).also(|l| l.world = World::Unread), 50, &mark(50));
+    let had = disputed.ready().attempted(1, 10);
+    let dirty = look(vec![had.clone()], whole());
+    assert!(matches!(decide(&dirty, at(1_000)), Action::Remove(_)), "what is left of it goes first");
+    check(&look(vec![had.clone()], empty()), 1_000, &mark(1_000));
+    let closed = had.mailed(MailKind::Apology, Stage::Skipped, 1_000);
+    let copy = Scene { containers: whole().containers, ..empty() };
+    check(&look(vec![closed], copy), 1_100, &Action::Rest { until: None, free: true });
 }
 
 #[test]

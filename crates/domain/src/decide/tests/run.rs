@@ -50,16 +50,18 @@ fn row_23_eight_attempts_and_two_hours_are_enough() {
 
 #[test]
 fn row_24_an_outage_a_full_host_and_a_busy_lane_cost_no_attempt() {
-    let waits = |change: fn(&mut Look)| {
-        check(&look(vec![trial()], empty()).also(change), 30, &wait(Waiting::Start, 5));
+    let waits = |secs: u64, change: fn(&mut Look)| {
+        check(&look(vec![trial()], empty()).also(change), 30, &wait(Waiting::Start, secs));
     };
-    waits(|l| l.memory.lane_busy = true);
-    waits(|l| l.memory.starts_paused = true);
-    waits(|l| {
+    waits(60, |l| l.memory.lane_busy = true);
+    waits(5, |l| l.memory.starts_paused = true);
+    waits(20, |l| {
+        l.memory.lane_busy = true;
         l.world = World::Seen(Scene { room: Room::No("full".into()), ..empty() });
     });
-    waits(|l| {
+    waits(5, |l| {
         l.memory.backing_off.insert((Deed::Run, Some(id())));
+        l.world = World::Seen(Scene { room: Room::No("full".into()), ..empty() });
     });
     check(&look(vec![trial().attempted(2, 100)], empty()), 110, &wait(Waiting::Start, 50));
 }
