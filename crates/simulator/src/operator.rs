@@ -45,11 +45,11 @@ fn foreign(world: &mut World, what: u64, label: &'static str) {
         }
         2 => {
             let old = world.stripe_now().plus_secs(-100_000);
-            world.cloudflare.make_tunnel(format!("service-9005-x-{label}"), old, Maker::Other);
+            world.cloudflare.make_tunnel(format!("service-9005-x-{label}"), old, Maker::Other, now);
         }
         3 if at_first => {
             let old = world.stripe_now().plus_secs(-100_000);
-            world.cloudflare.make_tunnel(format!("service-9003-{label}"), old, Maker::Other);
+            world.cloudflare.make_tunnel(format!("service-9003-{label}"), old, Maker::Other, now);
         }
         4 => foreign_guest(world, label),
         5 => hand_run(world),
@@ -89,7 +89,7 @@ fn hand_run(world: &mut World) {
         return;
     }
     let (now, created) = (world.now, world.stripe_now());
-    let tunnel = world.cloudflare.make_tunnel(format!("service-{number}-demo"), created, Maker::Other);
+    let tunnel = world.cloudflare.make_tunnel(format!("service-{number}-demo"), created, Maker::Other, now);
     world.cloudflare.make_record("demo", Some(tunnel), Maker::Other, now);
     world.files.files.insert("demo".to_owned(), File { vmid: number, tunnel, maker: Maker::Other });
     world.proxmox.make(number, "demo", Maker::Other, now);

@@ -2,20 +2,19 @@
 //! liveness phase that must converge.
 
 mod phases;
+mod processes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tamesuke_engine::Engine;
 
-use crate::customers;
-use crate::executor::{Executor, Role};
+use crate::executor::Executor;
 use crate::fate::{Kind, Muted};
-use crate::invariants::settled::unsettled;
+use crate::invariants::settled::{rival, unsettled};
 use crate::invariants::{Invariant, Violation};
 use crate::options::{HOUR, MINUTE};
-use crate::ports::{self, Link};
-use crate::settings::{self, RESYNC};
+use crate::settings::RESYNC;
 use crate::tally::Tally;
 use crate::trace::Detail;
 use crate::world::{Command, Pid, Shared, World, secs};
@@ -29,6 +28,8 @@ const LOOK_EVERY: u64 = 20_000;
 const SETTLED_WITHIN: u64 = 3 * HOUR;
 /// … or, where only a mail of unknown outcome is left, within its stored waits.
 const MAILED_WITHIN: u64 = 26 * HOUR;
+/// A rival is refused within this: the next listing, and the longest wait between two tries.
+const RIVALS_WITHIN: u64 = 30 * MINUTE;
 /// Nothing that takes longer is skipped over.
 const WORTH_SKIPPING: u64 = 2 * MINUTE;
 /// Stripe calls of a quiet life, on average over a seed's lives.
@@ -57,6 +58,7 @@ pub fn run(seed: u64, muted: &Muted, detail: Detail) -> Outcome {
         executor: Executor::default(),
         engines: BTreeMap::new(),
         unsettled_since: None,
+        rivals_since: None,
         was_full: false,
     };
     simulation.begin();
@@ -69,6 +71,7 @@ struct Simulation {
     executor: Executor,
     engines: BTreeMap<Pid, Arc<Engine>>,
     unsettled_since: Option<u64>,
+    rivals_since: Option<u64>,
     was_full: bool,
 }
 
@@ -183,6 +186,15 @@ impl Simulation {
             return false;
         };
         let now = world.now;
+        if let Some(what) = rival(&world) {
+            let since = *self.rivals_since.get_or_insert(now);
+            if now - since > RIVALS_WITHIN {
+                world.violate(Invariant::OneOwner, format!("{what}, {} s long", secs(now - since)));
+                return true;
+            }
+        } else {
+            self.rivals_since = None;
+        }
         self.was_full |= world.proxmox.free().is_none();
         let Some(first) = unsettled(&world) else {
             let stretch = self.unsettled_since.take().map_or(0, |since| now - since);
@@ -204,116 +216,6 @@ impl Simulation {
             world.violate(invariant, format!("{what}, {} s after all was well", secs(now - since)));
         }
         false
-    }
-
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Start => self.start(),
-            Command::Kill(pid) => self.kill(pid),
-            Command::Stop(pid) => {
-                let mut world = self.world.lock();
-                if let Some(process) = world.processes.get_mut(&pid) {
-                    process.stopping = true;
-                    process.stop_bell.notify_one();
-                }
-            }
-            Command::SignUp(number) => self.sign_up(number),
-            Command::Release(number) => self.release(number),
-            Command::Webhook(hint) => match self.someone() {
-                Some((_, engine)) => engine.hint(&hint),
-                // Stripe sends it again.
-                None => self.world.lock().command_after(90_000, Command::Webhook(hint)),
-            },
-        }
-    }
-
-    fn start(&mut self) {
-        let (pid, settings) = {
-            let mut world = self.world.lock();
-            let Ok(settings) = settings::of_world(&world) else {
-                return world.violate(Invariant::Converged, "the settings do not read".to_owned());
-            };
-            (world.birth(), settings)
-        };
-        let link = Link::new(self.world.clone(), pid);
-        let engine = Arc::new(Engine::new(settings, ports::of_process(&link)));
-        self.engines.insert(pid, Arc::clone(&engine));
-        let bell = self.world.lock().processes.get(&pid).map(|process| Arc::clone(&process.stop_bell));
-        let work = async move {
-            engine
-                .run(async move {
-                    match bell {
-                        Some(bell) => bell.notified().await,
-                        None => std::future::pending().await,
-                    }
-                })
-                .await;
-        };
-        self.executor.add(pid, Role::Engine, Box::pin(work));
-    }
-
-    fn kill(&mut self, pid: Pid) {
-        if !self.engines.contains_key(&pid) {
-            return;
-        }
-        self.world.lock().tally.crashes += 1;
-        self.end(pid);
-    }
-
-    /// A process is gone, with everything it had in hand.
-    fn end(&mut self, pid: Pid) {
-        let Some(engine) = self.engines.remove(&pid) else {
-            return;
-        };
-        self.executor.drop_all_of(pid);
-        let mut world = self.world.lock();
-        world.tally.add_rows(&engine.rows());
-        world.death(pid);
-        if self.engines.is_empty() {
-            let wait = world.chance.between(1_000, 90_000);
-            world.command_after(wait, Command::Start);
-        }
-    }
-
-    /// One of the processes that serve.
-    fn someone(&self) -> Option<(Pid, Arc<Engine>)> {
-        let many = u64::try_from(self.engines.len()).unwrap_or(0);
-        let nth = if many > 1 { self.world.lock().chance.below(many) } else { 0 };
-        let chosen = self.engines.iter().nth(usize::try_from(nth).unwrap_or(0));
-        chosen.map(|(pid, engine)| (*pid, Arc::clone(engine)))
-    }
-
-    fn sign_up(&mut self, number: usize) {
-        let Some((pid, engine)) = self.someone() else {
-            let mut world = self.world.lock();
-            let wait = world.chance.between(5_000, 30_000);
-            return world.command_after(wait, Command::SignUp(number));
-        };
-        let (world, wish) = {
-            let mut locked = self.world.lock();
-            locked.tally.forms += 1;
-            (self.world.clone(), locked.orders.wishes.get(number).cloned())
-        };
-        let Some(wish) = wish else {
-            return;
-        };
-        let work = async move {
-            let answer = engine.sign_up(&wish.order, &wish.reference).await;
-            customers::answered(&mut world.lock(), number, answer);
-        };
-        self.executor.add(pid, Role::Request, Box::pin(work));
-    }
-
-    fn release(&mut self, number: usize) {
-        let reference = self.world.lock().orders.wishes.get(number).map(|wish| wish.reference.clone());
-        let (Some((pid, engine)), Some(reference)) = (self.someone(), reference) else {
-            return;
-        };
-        let work = async move {
-            // Whatever came of it, the customer sends the form again.
-            let _released = engine.release(&reference).await;
-        };
-        self.executor.add(pid, Role::Request, Box::pin(work));
     }
 
     fn finish(mut self) -> Outcome {

@@ -21,12 +21,14 @@ pub struct Entry {
 pub struct Timeline {
     entries: BTreeMap<(u64, u64), Entry>,
     asked: u64,
+    of_calls: usize,
 }
 
 impl Timeline {
     /// Adds something that happens at that millisecond.
     pub fn add(&mut self, at: u64, of: Option<Pid>, act: Happening) {
         self.asked += 1;
+        self.of_calls += usize::from(of.is_some());
         self.entries.insert((at, self.asked), Entry { of, act });
     }
 
@@ -37,12 +39,20 @@ impl Timeline {
 
     /// Takes the next thing.
     pub fn take(&mut self) -> Option<(u64, Entry)> {
-        self.entries.pop_first().map(|((at, _), entry)| (at, entry))
+        let ((at, _), entry) = self.entries.pop_first()?;
+        self.of_calls -= usize::from(entry.of.is_some());
+        Some((at, entry))
+    }
+
+    /// Whether a call is still to take effect or to be answered, though its process may be gone.
+    pub fn has_calls(&self) -> bool {
+        self.of_calls > 0
     }
 
     /// Lets `keep` choose which of a process's calls in flight still arrive.
     pub fn cut(&mut self, pid: Pid, mut keep: impl FnMut() -> bool) {
         self.entries.retain(|_, entry| entry.of != Some(pid) || keep());
+        self.of_calls = self.entries.values().filter(|entry| entry.of.is_some()).count();
     }
 }
 

@@ -284,7 +284,7 @@ impl World {
 
     /// Whether nothing is under way anywhere: no call, no run, and nothing that is still to arrive.
     pub fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.still_to_arrive == 0 && !self.runs.any_alive()
+        self.in_flight == 0 && !self.timeline.has_calls() && self.still_to_arrive == 0 && !self.runs.any_alive()
     }
 
     /// Moves the world to that millisecond without anything happening in between.

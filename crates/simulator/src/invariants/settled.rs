@@ -16,6 +16,19 @@ pub fn unsettled(world: &World) -> Option<Violation> {
     (0..world.stripe.subs.len()).find_map(|index| of_sub(world, index)).or_else(|| leaked(world)).map(broken)
 }
 
+/// A live trial that is not refused though its name already serves another: Stripe alone shows it, so
+/// it takes no longer than the next listing, whatever becomes of the machines.
+pub fn rival(world: &World) -> Option<String> {
+    let now = world.stripe_now();
+    let live = |sub: &&Sub| sub.ours && sub.paid() && sub.live(now) && !sub.refused() && sub.broken.is_none();
+    let mut late = world.stripe.subs.iter().filter(live).filter(|sub| !sub.recorded());
+    late.find_map(|late| {
+        let mut others = world.stripe.subs.iter().filter(live);
+        let served = others.find(|sub| sub.recorded() && sub.label == late.label)?;
+        Some(format!("{} of {} is neither served nor refused beside {}", late.id, late.label, served.id))
+    })
+}
+
 fn of_sub(world: &World, index: usize) -> Option<(Invariant, String)> {
     let sub = world.stripe.subs.get(index).filter(|sub| sub.ours && sub.paid())?;
     let now = world.stripe_now();
@@ -79,7 +92,7 @@ fn told(world: &World, index: usize, sub: &Sub, kind: MailKind) -> bool {
     match stage {
         Some("sent") => sent.arrived > 0,
         Some("skipped") => sub.customer.email.is_none(),
-        Some("lost") => sent.unanswered + sent.unmarked >= 5,
+        Some("lost") => sent.unanswered + sent.untold >= 5,
         // The mark went with its Customer.
         None if sub.customer.deleted => sent.arrived > 0,
         // A later kind has replaced the mark.

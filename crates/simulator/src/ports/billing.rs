@@ -253,11 +253,16 @@ impl Billing for FakeBilling {
 /// Takes note of what `pid` has merged.
 fn note(world: &mut World, (index, pid): (usize, Pid), entries: &Metadata, fate: Fate) {
     let now = world.now;
-    let mark = entries.get(metadata::key::MAIL).and_then(|mark| mark.split_once(":try"));
+    let mark = entries.get(metadata::key::MAIL).and_then(|mark| mark.split_once(':'));
     let kinds = [MailKind::Welcome, MailKind::ThankYou, MailKind::Apology];
-    if let Some(kind) = mark.and_then(|(kind, _)| kinds.into_iter().find(|known| known.as_str() == kind)) {
-        let knows = !matches!(fate, Fate::Lost | Fate::Late) && world.processes.get(&pid).is_some_and(|p| p.alive);
-        world.post.marked(index, kind, knows.then_some(pid));
+    let mark = mark.and_then(|(kind, stage)| Some((kinds.into_iter().find(|k| k.as_str() == kind)?, stage)));
+    match mark {
+        Some((kind, stage)) if stage.starts_with("try") => {
+            let knows = !matches!(fate, Fate::Lost | Fate::Late) && world.processes.get(&pid).is_some_and(|p| p.alive);
+            world.post.marked(index, kind, knows.then_some(pid));
+        }
+        Some((kind, _)) => world.post.settled(index, kind),
+        None => {}
     }
     world.trace.note(now, "meta", (index as u64, entries.len() as u64), || format!("sub_{index} {entries:?}"));
 }

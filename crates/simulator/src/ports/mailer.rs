@@ -27,7 +27,7 @@ impl Mailer for FakeMailer {
         let message_id = format!("{kind}.{}@{DOMAIN}", letter.subscription);
         let mail = Mail { to: letter.to.expose().to_owned(), message_id };
         if let Some(sub) = sub {
-            self.0.world().lock().post.handing_over(sub, kind);
+            self.0.world().lock().post.handing_over(sub, kind, self.0.pid());
         }
         let sent = self.0.call(Op::SendMail, move |world, fate| {
             world.tally.mails += 1;
@@ -49,8 +49,7 @@ impl Mailer for FakeMailer {
         match sent {
             Err(Fault::Unknown { .. }) => {
                 if let Some(sub) = sub {
-                    let mut world = self.0.world().lock();
-                    world.post.sent.entry((sub, kind)).or_default().unanswered += 1;
+                    self.0.world().lock().post.unanswered(sub, kind);
                 }
                 sent
             }

@@ -41,14 +41,23 @@ fn make_tunnel(world: &mut World, run: usize, this: &Run) -> Result<(), &'static
         if world.is_connected(index) {
             return Err("the tunnel has active connections");
         }
-        invariants::removing_tunnel(world, index, "the script");
+        let born = world.cloudflare.tunnels.get(&index).map_or(0, |tunnel| tunnel.born);
+        if was_to_be_seen(born, this) {
+            invariants::removing_tunnel(world, index, "the script");
+        }
         world.cloudflare.tunnels.remove(&index);
     }
-    let made = world.cloudflare.make_tunnel(name, world.stripe_now(), Maker::Trial(this.sub));
+    let made = world.cloudflare.make_tunnel(name, world.stripe_now(), Maker::Trial(this.sub), world.now);
     if let Some(run) = world.runs.runs.get_mut(run) {
         run.tunnel = Some(made);
     }
     Ok(())
+}
+
+/// Whether the look before a run could show what was made at that millisecond: nobody can see what is made
+/// between that look and the script's step, which replaces whatever it finds.
+const fn was_to_be_seen(born: u64, run: &Run) -> bool {
+    born + 60_000 < run.started
 }
 
 /// The real script deletes whatever record it finds, also somebody else's.
@@ -56,8 +65,7 @@ fn make_record(world: &mut World, this: &Run) -> Result<(), &'static str> {
     let label = this.name.as_str();
     for index in world.cloudflare.records_of(label) {
         let born = world.cloudflare.records.get(&index).map_or(0, |record| record.born);
-        // Nobody can see what is made between the look before a run and this step.
-        if born + 60_000 < this.started {
+        if was_to_be_seen(born, this) {
             invariants::removing_record(world, index, "the script");
         }
         world.cloudflare.records.remove(&index);

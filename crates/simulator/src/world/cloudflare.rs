@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use tamesuke_domain::ids::{RecordId, TunnelId};
 use tamesuke_domain::parts::{DnsRecord, Tunnel};
+use tamesuke_domain::time::Timestamp;
 
 use super::World;
 
@@ -24,6 +25,8 @@ pub struct CfTunnel {
     pub shown: Tunnel,
     /// Whose it truly is.
     pub maker: Maker,
+    /// When it was made, which `shown` may not say of another's.
+    pub born: u64,
     /// It can't be removed before that millisecond.
     pub lingers_until: u64,
 }
@@ -65,12 +68,12 @@ pub fn record_index(id: &RecordId) -> Option<usize> {
 
 impl Cloudflare {
     /// A tunnel is made; it may be gone to at once.
-    pub fn make_tunnel(&mut self, name: String, created: tamesuke_domain::time::Timestamp, maker: Maker) -> usize {
+    pub fn make_tunnel(&mut self, name: String, created: Timestamp, maker: Maker, born: u64) -> usize {
         self.made += 1;
         let made = self.made;
         if let Ok(id) = format!("0c1744f8-0000-4000-8000-{made:012x}").parse() {
             let shown = Tunnel { id, name, created };
-            self.tunnels.insert(made, CfTunnel { shown, maker, lingers_until: 0 });
+            self.tunnels.insert(made, CfTunnel { shown, maker, born, lingers_until: 0 });
         }
         made
     }

@@ -13,11 +13,11 @@ pub struct Sent {
     pub arrived: u32,
     /// Hand-overs without an answer.
     pub unanswered: u32,
-    /// Marks of a try that nothing was handed over for, since the write had no answer or its process died
-    /// before it could: the try counts all the same.
-    pub unmarked: u32,
-    /// The process that has marked a try and not handed anything over since.
-    marked_by: Option<Pid>,
+    /// Tries whose end nobody lives to tell, since the write of the mark had no answer, or the process that
+    /// had marked it died before it could mark how it ended: each counts as one without an answer.
+    pub untold: u32,
+    /// The process that has marked a try, or hands it over again, and has not marked how it ended.
+    in_hand_of: Option<Pid>,
 }
 
 /// A mail in somebody's box.
@@ -42,20 +42,32 @@ impl Post {
     /// A try was marked; `by` is the process that knows and lives on to hand the mail over.
     pub fn marked(&mut self, subscription: usize, kind: MailKind, by: Option<Pid>) {
         let sent = self.sent.entry((subscription, kind)).or_default();
-        sent.marked_by = by;
-        sent.unmarked += u32::from(by.is_none());
+        sent.in_hand_of = by;
+        sent.untold += u32::from(by.is_none());
     }
 
-    /// A mail is being handed over.
-    pub fn handing_over(&mut self, subscription: usize, kind: MailKind) {
-        self.sent.entry((subscription, kind)).or_default().marked_by = None;
+    /// How a try ended was marked.
+    pub fn settled(&mut self, subscription: usize, kind: MailKind) {
+        self.sent.entry((subscription, kind)).or_default().in_hand_of = None;
     }
 
-    /// What a process that is gone has marked, it will not hand over.
+    /// A process hands a mail over.
+    pub fn handing_over(&mut self, subscription: usize, kind: MailKind, by: Pid) {
+        self.sent.entry((subscription, kind)).or_default().in_hand_of = Some(by);
+    }
+
+    /// A mail was handed over, and nobody said what became of it.
+    pub fn unanswered(&mut self, subscription: usize, kind: MailKind) {
+        let sent = self.sent.entry((subscription, kind)).or_default();
+        sent.in_hand_of = None;
+        sent.unanswered += 1;
+    }
+
+    /// What a process that is gone had in hand, it tells nobody about.
     pub fn process_died(&mut self, pid: Pid) {
         for sent in self.sent.values_mut() {
-            if sent.marked_by.take_if(|by| *by == pid).is_some() {
-                sent.unmarked += 1;
+            if sent.in_hand_of.take_if(|by| *by == pid).is_some() {
+                sent.untold += 1;
             }
         }
     }

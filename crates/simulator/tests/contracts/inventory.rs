@@ -18,7 +18,7 @@ struct Machines(Link);
 
 fn plant_tunnel(world: &mut World, full_name: &str) -> usize {
     let now = world.stripe_now();
-    world.cloudflare.make_tunnel(full_name.to_owned(), now, Maker::Other)
+    world.cloudflare.make_tunnel(full_name.to_owned(), now, Maker::Other, 0)
 }
 
 fn plant_record(world: &mut World, name: &Subdomain, leads_to: Option<usize>) -> usize {
