@@ -66,33 +66,16 @@ impl Starting {
     /// Serves a system on an address; gives where it listens.
     fn serve(&mut self, address: SocketAddr, system: impl System) -> Result<SocketAddr, StartError> {
         let front = web::Data::new(Front { world: Arc::clone(&self.world), system: Arc::new(system) });
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(front.clone())
-                .app_data(web::PayloadConfig::new(BODY_MAX))
-                .default_service(web::to(front::serve))
+        self.listener(address, move |app| {
+            app.app_data(front.clone()).default_service(web::to(front::serve));
         })
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(0)
-        .bind(address)
-        .map_err(StartError::Listen)?;
-        let bound = server.addrs().first().copied().unwrap_or(address);
-        let server = server.run();
-        self.servers.push(server.handle());
-        self.tasks.push(tokio::spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(%error, "a listener ended");
-            }
-        }));
-        Ok(bound)
     }
 
     fn control(&mut self, address: SocketAddr, addresses: &Arc<OnceLock<Addresses>>) -> Result<SocketAddr, StartError> {
         let (world, known) = (Arc::clone(&self.world), Arc::clone(addresses));
-        let server = HttpServer::new(move || {
+        self.listener(address, move |app| {
             let (world, known) = (Arc::clone(&world), Arc::clone(&known));
-            App::new().app_data(web::PayloadConfig::new(BODY_MAX)).default_service(web::to(move |request, body| {
+            app.default_service(web::to(move |request, body| {
                 let (world, known) = (Arc::clone(&world), Arc::clone(&known));
                 async move {
                     match known.get() {
@@ -103,7 +86,18 @@ impl Starting {
                         None => actix_web::HttpResponse::ServiceUnavailable().finish(),
                     }
                 }
-            }))
+            }));
+        })
+    }
+
+    /// Listens on an address with what `configure` adds; gives where.
+    fn listener(
+        &mut self,
+        address: SocketAddr,
+        configure: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+    ) -> Result<SocketAddr, StartError> {
+        let server = HttpServer::new(move || {
+            App::new().app_data(web::PayloadConfig::new(BODY_MAX)).configure(configure.clone())
         })
         .workers(1)
         .disable_signals()
@@ -115,7 +109,7 @@ impl Starting {
         self.servers.push(server.handle());
         self.tasks.push(tokio::spawn(async move {
             if let Err(error) = server.await {
-                tracing::error!(%error, "the control listener ended");
+                tracing::error!(%error, "the listener on {bound} ended");
             }
         }));
         Ok(bound)

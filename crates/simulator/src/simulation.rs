@@ -23,7 +23,7 @@ use phases::{all_over, hand_over, heal, leap};
 /// Polls of one seed at most; more is a program that turns in circles.
 const POLLS_MAX: u64 = 20_000_000;
 /// How often it is looked whether all is as it must be.
-const LOOK_EVERY: u64 = 20_000;
+const LOOK_EVERY: u64 = 60_000;
 /// After the last fault, or the last change since, all is settled within this, …
 const SETTLED_WITHIN: u64 = 3 * HOUR;
 /// … or, where only a mail of unknown outcome is left, within its stored waits.
