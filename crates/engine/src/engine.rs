@@ -235,7 +235,7 @@ impl Engine {
         if checkout.status == CheckoutStatus::Expired {
             return Ok(Some(Err(name)));
         }
-        self.names.see_session(&name, &checkout);
+        self.see_session(&name, &checkout);
         self.queue.add(&name);
         Ok(Some(Ok(Session {
             subdomain: name,

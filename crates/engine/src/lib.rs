@@ -5,7 +5,8 @@ pub mod names;
 pub mod offers;
 pub mod progress;
 pub mod queue;
-pub mod settings;
+pub mod session;
+mod settings;
 pub mod signup;
 pub mod sweep;
 

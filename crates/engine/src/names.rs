@@ -76,6 +76,7 @@ struct Index {
     entries: BTreeMap<Subdomain, Entry>,
     sessions: BTreeMap<CheckoutId, Session>,
     blocked: BTreeSet<Subdomain>,
+    unlooked: BTreeSet<CheckoutId>,
     newest: Option<(Timestamp, CheckoutId)>,
 }
 
@@ -192,6 +193,9 @@ impl Names {
     /// Takes in a session as Stripe shows it.
     pub fn see_session(&self, name: &Subdomain, checkout: &Checkout) {
         let mut index = self.lock();
+        if checkout.status != CheckoutStatus::Open {
+            index.unlooked.remove(&checkout.id);
+        }
         if checkout.status == CheckoutStatus::Expired {
             index.sessions.remove(&checkout.id);
         } else {
@@ -209,6 +213,16 @@ impl Names {
         index.entries.entry(name.clone()).or_default().see(checkout);
     }
 
+    /// Notes that it could not be looked whether a session has a rival: its page must not be given out.
+    pub fn set_unlooked(&self, id: &CheckoutId) {
+        self.lock().unlooked.insert(id.clone());
+    }
+
+    /// Whether that is so.
+    pub fn is_unlooked(&self, id: &CheckoutId) -> bool {
+        self.lock().unlooked.contains(id)
+    }
+
     /// A subscription that Stripe does not show any more.
     pub fn forget_subscription(&self, name: &Subdomain, id: &SubscriptionId) {
         if let Some(entry) = self.lock().entries.get_mut(name) {
@@ -220,6 +234,7 @@ impl Names {
     pub fn forget_session(&self, name: &Subdomain, id: &CheckoutId) {
         let mut index = self.lock();
         index.sessions.remove(id);
+        index.unlooked.remove(id);
         if let Some(entry) = index.entries.get_mut(name) {
             entry.remove_checkout(id);
             entry.open.take_if(|open| open.id == *id);

@@ -22,7 +22,7 @@ impl Engine {
         for id in self.names.known(name).checkouts {
             match self.ports.billing.checkout(&id).await? {
                 Some(seen) => {
-                    self.names.see_session(name, &seen.checkout);
+                    self.see_session(name, &seen.checkout);
                     shown.extend(seen.subscription);
                 }
                 None => self.names.forget_session(name, &id),

@@ -114,7 +114,7 @@ impl Engine {
             let Some(name) = metadata::subdomain_of(&checkout.metadata, &self.settings.instance) else {
                 continue;
             };
-            self.names.see_session(&name, &checkout);
+            self.see_session(&name, &checkout);
             // One whose subscription is known is asked for with that, by the list that shows it.
             if checkout.status == CheckoutStatus::Complete && checkout.subscription.is_none() {
                 self.ask_for(&name);

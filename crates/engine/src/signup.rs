@@ -119,6 +119,7 @@ impl Engine {
     /// What an open session of the name means for this form: the same page again, or the way made free.
     async fn settle_open(&self, order: &Order, reference: &str) -> Result<Option<String>, SignUpError> {
         let name = &order.subdomain;
+        self.ask_whether_lapsed(name).await?;
         let Some(Standing::Open(open)) = self.names.standing(name) else {
             return match self.availability(name)? {
                 Availability::Free => Ok(None),
@@ -128,7 +129,7 @@ impl Engine {
         let wanted = metadata::of_order(order, &self.settings.instance);
         let same = wanted.iter().all(|(key, value)| open.metadata.get(key) == Some(value))
             && open.email.as_ref() == Some(&order.email);
-        if let (true, Some(url)) = (same, open.url.clone()) {
+        if let (true, false, Some(url)) = (same, self.names.is_unlooked(&open.id), open.url.clone()) {
             return Ok(Some(url));
         }
         if open.reference.as_deref() != Some(reference) {
@@ -138,6 +139,21 @@ impl Engine {
         Ok(None)
     }
 
+    /// Reads an open session whose time is over: its page sells nothing any more.
+    async fn ask_whether_lapsed(&self, name: &Subdomain) -> Result<(), SignUpError> {
+        let Some(Standing::Open(open)) = self.names.standing(name) else {
+            return Ok(());
+        };
+        if self.ports.clock.now() < open.expires {
+            return Ok(());
+        }
+        match self.ports.billing.checkout(&open.id).await? {
+            Some(seen) => self.see_session(name, &seen.checkout),
+            None => self.names.forget_session(name, &open.id),
+        }
+        Ok(())
+    }
+
     async fn expire(&self, name: &Subdomain, open: &OpenCheckout) -> Result<(), SignUpError> {
         match self.ports.billing.expire_checkout(&open.id).await? {
             Expired::Free => {
@@ -145,7 +161,7 @@ impl Engine {
                 Ok(())
             }
             Expired::Paid(checkout) => {
-                self.names.see_session(name, &checkout);
+                self.see_session(name, &checkout);
                 self.queue.add(name);
                 Err(SignUpError::AlreadyPaid)
             }
@@ -204,19 +220,29 @@ impl Engine {
         let listed = match listed {
             Ok(listed) => listed,
             Err(fault) => {
-                // Not looked, so not sold: what may have been made lapses by itself.
+                // Not looked, so not sold: the next form of this browser takes it back and begins anew, else
+                // it lapses by itself.
                 if let Some(mine) = mine {
-                    self.names.see_session(name, &mine);
+                    self.see_session(name, &mine);
+                    self.names.set_unlooked(&mine.id);
                 }
                 return Err(fault.into());
             }
         };
-        let of_name = listed.into_iter().filter(|checkout| {
-            metadata::subdomain_of(&checkout.metadata, instance).as_ref() == Some(name)
-                && checkout.status != CheckoutStatus::Expired
-        });
         let (mut own, mut rivals) = (mine, Vec::new());
-        for checkout in of_name {
+        for checkout in listed {
+            match metadata::subdomain_of(&checkout.metadata, instance) {
+                Some(of) if of == *name => {}
+                // Made by another process: a list from now on begins after it, so it is kept now or never.
+                Some(other) => {
+                    self.see_session(&other, &checkout);
+                    continue;
+                }
+                None => continue,
+            }
+            if checkout.status == CheckoutStatus::Expired {
+                continue;
+            }
             match &own {
                 Some(known) if known.id == checkout.id => {}
                 None if checkout.reference.as_deref() == Some(reference) => own = Some(checkout),
@@ -226,11 +252,11 @@ impl Engine {
         let rival = rivals.into_iter().next();
         match (own, rival) {
             (Some(own), None) => {
-                self.names.see_session(name, &own);
+                self.see_session(name, &own);
                 own.url.ok_or(SignUpError::AlreadyPaid)
             }
             (own, Some(rival)) => {
-                self.names.see_session(name, &rival);
+                self.see_session(name, &rival);
                 if let Some(own) = own {
                     self.give_way(name, &own).await?;
                 }
@@ -249,7 +275,7 @@ impl Engine {
         match self.ports.billing.expire_checkout(&own.id).await? {
             Expired::Free => Ok(()),
             Expired::Paid(checkout) => {
-                self.names.see_session(name, &checkout);
+                self.see_session(name, &checkout);
                 self.queue.add(name);
                 Err(SignUpError::AlreadyPaid)
             }
