@@ -170,7 +170,10 @@ impl Campaign {
                 tenths(tally.mails),
                 tally.secs / 60 / seeds,
             ),
-            format!("{} crashes, {faults} calls that went wrong", tally.crashes),
+            format!(
+                "{} crashes, {faults} calls that went wrong, {} to a system that was down",
+                tally.crashes, tally.down
+            ),
             format!(
                 "disturbances: {}",
                 tally.disturbed.iter().map(|(kind, count)| format!("{kind:?} {count}")).collect::<Vec<_>>().join(", ")

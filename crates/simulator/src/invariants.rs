@@ -1,7 +1,9 @@
 //! The promises, checked at every write. Whose a thing truly is, is known here and nowhere else: no
 //! port shows it.
 
+pub mod foreign;
 pub mod settled;
+mod verdict;
 
 use std::fmt;
 
@@ -171,15 +173,10 @@ pub fn overwriting_file(world: &mut World, label: &str, by: Maker) {
     }
 }
 
-/// A record leads to a tunnel now.
-pub fn leading(world: &mut World, label: &str, tunnel: usize) {
+/// A record that was made for somebody leads to a tunnel now.
+pub fn leading(world: &mut World, label: &str, tunnel: usize, of: Maker) {
     let maker = world.cloudflare.tunnels.get(&tunnel).map(|tunnel| tunnel.maker);
-    let right = match maker {
-        Some(Maker::Trial(sub)) => world.stripe.subs.get(sub).is_some_and(|sub| sub.label == label),
-        Some(Maker::Other) => false,
-        None => true,
-    };
-    if !right {
+    if maker.is_some_and(|maker| maker != of) {
         world.violate(Invariant::LiveUntouched, format!("the record of {label} leads to another's tunnel"));
     }
 }
@@ -188,7 +185,7 @@ pub fn leading(world: &mut World, label: &str, tunnel: usize) {
 pub fn mail_arrived(world: &mut World, sub: usize, kind: MailKind) {
     let sent = world.post.of(sub, kind);
     // A process that is told to stop may have a mark in hand as well as one that is killed.
-    let crashes = u32::try_from(world.processes.values().filter(|process| !process.alive).count()).unwrap_or(u32::MAX);
+    let crashes = world.ended_processes().saturating_sub(sent.ended_before);
     if sent.arrived > MAILS_MAX.min(1 + crashes + sent.unanswered) {
         let what = format!("{} {kind} mails of sub_{sub} after {crashes} ends of a process", sent.arrived);
         world.violate(Invariant::MailsBounded, what);
@@ -211,8 +208,12 @@ fn announced(world: &mut World, index: usize) {
     }
 }
 
-/// Metadata of a subscription was written.
+/// Metadata of a subscription, or for it of its Customer, was written.
 pub fn wrote(world: &mut World, index: usize, entries: &Metadata) {
+    foreign::writing(world, index, "its metadata was written");
+    if let Some(text) = entries.get(key::REFUSED) {
+        verdict::given(world, index, text);
+    }
     if !entries.contains_key(key::VMID) {
         return;
     }
@@ -253,13 +254,11 @@ pub fn canceling(world: &mut World, index: usize) {
         let what = format!("{} is live and was canceled", sub.id);
         world.violate(Invariant::LiveUntouched, what);
     }
-    if !sub.ours {
-        world.violate(Invariant::ForeignUntouched, format!("sub_{index} of another installation was canceled"));
-    }
+    foreign::writing(world, index, "it was canceled");
 }
 
 /// A payment is about to be given back.
-pub fn refunding(world: &mut World, index: usize, nth: usize) {
+pub fn refunding(world: &mut World, index: usize, nth: usize, by_the_living: bool) {
     let Some(sub) = world.stripe.subs.get(index).cloned() else {
         return;
     };
@@ -269,6 +268,10 @@ pub fn refunding(world: &mut World, index: usize, nth: usize) {
     if bill.disputed {
         world.violate(Invariant::RefundedOnce, format!("{} is disputed and was refunded", sub.id));
     }
+    if bill.refund.is_some() && by_the_living {
+        world.violate(Invariant::RefundedOnce, format!("{} was asked to be refunded a second time", sub.id));
+    }
+    foreign::writing(world, index, "its payment was given back");
     if bill.shown.billed == Billed::Renewal {
         return;
     }

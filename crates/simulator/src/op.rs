@@ -79,6 +79,7 @@ ops! {
     Probe: Provisioner, Read, "ask a trial's address";
     StartRun: Provisioner, Write, "start a run";
     SendMail: Smtp, Mail, "send a mail";
+    Notify: Smtp, Mail, "tell the operator";
 }
 
 impl Op {

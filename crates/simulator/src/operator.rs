@@ -1,6 +1,7 @@
 //! The operator and everybody else: things that were there before, things that appear later with names
 //! close to a trial's, and hands that delete, stop, copy and edit.
 
+use tamesuke_domain::letter::MailKind;
 use tamesuke_domain::metadata::key;
 use tamesuke_domain::trial::Status;
 
@@ -12,16 +13,21 @@ use crate::world::World;
 use crate::world::cloudflare::Maker;
 use crate::world::files::File;
 use crate::world::proxmox::TEMPLATE;
-use crate::world::stripe::{News, instance};
+use crate::world::stripe::{News, Sub, instance};
 
 /// What the operator does by hand; what is mended by itself comes more often.
 const HANDS: [u64; 16] = [0, 1, 2, 3, 3, 3, 4, 4, 4, 5, 6, 7, 7, 7, 8, 9];
+/// Hands that a trial in the making recovers from as well.
+const MENDED: [u64; 4] = [3, 4, 6, 7];
+
+/// What others make; a second order for a name, which only they can place, comes more often.
+const THINGS: [u64; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 7, 7, 8, 9, 10];
 
 /// What is there from the beginning, and when more comes.
 pub fn come(world: &mut World) {
     for _ in 0..world.options.foreign {
         let at = if world.chance.permille(500) { 0 } else { world.chance.below(world.options.heal_at) };
-        let what = world.chance.below(9);
+        let what = world.chance.pick(&THINGS).copied().unwrap_or(0);
         let label = world.chance.pick(&world.options.names).copied().unwrap_or("acme");
         if at == 0 {
             foreign(world, what, label);
@@ -58,25 +64,48 @@ fn foreign(world: &mut World, what: u64, label: &'static str) {
             world.files.files.insert(label.to_owned(), file);
         }
         7 => sold_elsewhere(world, label, true),
+        9 => {
+            if let Some(number) = free_for_hands(world) {
+                world.proxmox.make(number, label, Maker::Other, now);
+                if let Some(guest) = world.proxmox.guests.get_mut(&number) {
+                    guest.template = true;
+                }
+            }
+        }
+        10 if world.cloudflare.records_of(label).is_empty() => {
+            let old = world.stripe_now().plus_secs(-100_000);
+            let tunnel = world.cloudflare.make_tunnel(format!("office-{label}"), old, Maker::Other, now);
+            world.cloudflare.make_record(label, Some(tunnel), Maker::Other, now);
+        }
         _ => sold_elsewhere(world, label, false),
     }
 }
 
-/// The highest number that is free and that no tunnel of ours speaks of.
+/// The highest number that is free, that no tunnel speaks of and that no trial has recorded which is not
+/// closed: a copy under such a number looks like ours.
 fn free_for_hands(world: &World) -> Option<u32> {
     let spoken_of = |number: u32| {
         let start = format!("service-{number}-");
         world.cloudflare.tunnels.values().any(|tunnel| tunnel.shown.name.starts_with(&start))
     };
+    let recorded = |number: u32| {
+        let open = |sub: &&Sub| sub.mark(key::MAIL).is_none_or(|mark| mark.starts_with(MailKind::Welcome.as_str()));
+        let of_number = |sub: &Sub| sub.metadata.get(key::VMID).is_some_and(|text| *text == number.to_string());
+        world.stripe.subs.iter().filter(open).any(of_number)
+    };
     (world.proxmox.first..=world.proxmox.last)
         .rev()
-        .find(|number| !world.proxmox.guests.contains_key(number) && !spoken_of(*number))
+        .find(|number| !world.proxmox.guests.contains_key(number) && !spoken_of(*number) && !recorded(*number))
 }
 
 fn foreign_guest(world: &mut World, label: &str) {
     if let Some(number) = free_for_hands(world) {
         let now = world.now;
         world.proxmox.make(number, label, Maker::Other, now);
+        let runs = world.chance.permille(500);
+        if let Some(guest) = world.proxmox.guests.get_mut(&number) {
+            guest.running = runs;
+        }
     }
 }
 
@@ -144,8 +173,10 @@ fn acts(world: &mut World, index: usize, what: u64) {
         0 => lock_template(world),
         1 => break_key(world, index),
         2 => remove_company(world, index),
-        _ if !sub.live(now) || !sub.recorded() => {}
-        _ => touch_ready(world, index, &label, what),
+        _ if sub.live(now) && (sub.recorded() || (MENDED.contains(&what) && sub.mark(key::ATTEMPT).is_some())) => {
+            touch(world, index, &label, what);
+        }
+        _ => {}
     }
 }
 
@@ -200,14 +231,15 @@ fn remove_company(world: &mut World, index: usize) {
     }
 }
 
-/// A hand on the things of a ready trial.
-fn touch_ready(world: &mut World, index: usize, label: &str, what: u64) {
+/// A hand on the things of a trial that is ready or in the making.
+fn touch(world: &mut World, index: usize, label: &str, what: u64) {
     let deeds = ["record", "file", "tunnel", "container", "stop", "foreign record", "rescue copy"];
     let deed = usize::try_from(what - 3).ok().and_then(|at| deeds.get(at)).copied().unwrap_or_default();
     if !world.disturb(Kind::Operator, || format!("by hand, of sub_{index}: {deed}")) {
         return;
     }
-    let number = world.stripe.subs.get(index).and_then(|sub| sub.metadata.get(key::VMID)?.parse::<u32>().ok());
+    let mut mine = world.proxmox.guests.iter().filter(|(_, guest)| guest.maker == Maker::Trial(index));
+    let number = mine.next_back().map(|(number, _)| *number);
     match what {
         3 => drop_records(world, label),
         4 => {

@@ -91,6 +91,7 @@ pub fn subscribe(world: &mut World, metadata: Metadata, price_days: u32, paid: b
         at_period_end: false,
         cancel_at: None,
         period_end: created.plus_secs(i64::from(price_days) * DAY_SECS),
+        canceled_at: None,
         bills: vec![bill],
         metadata,
         customer,
@@ -170,10 +171,12 @@ fn renew(world: &mut World, index: usize) {
 
 /// A subscription ends.
 pub fn cancel(world: &mut World, index: usize) {
+    let now = world.now;
     if let Some(sub) = world.stripe.subs.get_mut(index)
         && sub.status != Status::Canceled
     {
         sub.status = Status::Canceled;
+        sub.canceled_at = Some(now);
         world.trace.note(world.now, "canceled", (index as u64, 0), || format!("sub_{index}"));
         world.tell_sub(index, News::Changed);
     }

@@ -42,8 +42,8 @@ pub struct Run {
     pub step: u8,
     /// Whether it ended well, and when by the processes' own clock.
     pub ended: Option<(bool, u64)>,
-    /// When it started.
-    pub started: u64,
+    /// What was there before that millisecond, the look that led to it could show.
+    pub seen_until: u64,
     vmid: Option<u32>,
     tunnel: Option<usize>,
     waits_since: u64,
@@ -82,7 +82,7 @@ pub fn start(world: &mut World, parent: Pid, name: &Subdomain, sub: usize) {
         alive: true,
         step: 0,
         ended: None,
-        started: world.now,
+        seen_until: seen_until(world, parent, name),
         vmid: None,
         tunnel: None,
         waits_since: 0,
@@ -97,6 +97,12 @@ pub fn start(world: &mut World, parent: Pid, name: &Subdomain, sub: usize) {
             end(world, run, false);
         }
     });
+}
+
+/// When the lists were read that a run's starter last looked at its name by.
+fn seen_until(world: &World, parent: Pid, name: &Subdomain) -> u64 {
+    let looked = world.processes.get(&parent).and_then(|process| process.looked.get(name));
+    looked.map_or(world.now, |looked| world.now - world.own_now().saturating_sub(*looked))
 }
 
 /// A process is gone: its runs die with it, within a second, or go on alone.

@@ -17,6 +17,11 @@ const LONG_DAYS: u64 = 28;
 /// Everything is listed anew that often.
 pub const RESYNC: Duration = Duration::from_secs(600);
 
+/// How long the attempts must have gone on before a trial is given up, in seconds, by how many there are.
+pub const fn give_up_secs(attempts_max: u32) -> i64 {
+    if attempts_max == 3 { 600 } else { 7_200 }
+}
+
 /// The engine's settings for a world.
 pub fn of_world(world: &World) -> Result<Settings, CatalogError> {
     let name = || Bilingual { ja: "nginx".to_owned(), en: "nginx".to_owned() };
@@ -41,7 +46,7 @@ pub fn of_world(world: &World) -> Result<Settings, CatalogError> {
     let policy = Policy {
         overdue_secs: world.options.overdue_secs,
         attempts_max: world.options.attempts_max,
-        give_up_secs: if world.options.attempts_max == 3 { 600 } else { 7_200 },
+        give_up_secs: give_up_secs(world.options.attempts_max),
         lost_secs: 1_800,
         lost_alive_secs: 3_600,
         ..Policy::new(range)

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tamesuke_engine::Engine;
+use tamesuke_engine::signup::Availability;
 
 use crate::executor::Executor;
 use crate::fate::{Kind, Muted};
-use crate::invariants::settled::{rival, unsettled};
-use crate::invariants::{Invariant, Violation};
+use crate::invariants::settled::{Matter, rival, unsettled};
+use crate::invariants::{Invariant, Violation, foreign};
 use crate::options::{HOUR, MINUTE};
 use crate::settings::RESYNC;
 use crate::tally::Tally;
@@ -30,6 +31,8 @@ const SETTLED_WITHIN: u64 = 3 * HOUR;
 const MAILED_WITHIN: u64 = 26 * HOUR;
 /// A rival is refused within this: the next listing, and the longest wait between two tries.
 const RIVALS_WITHIN: u64 = 30 * MINUTE;
+/// A name is free again that long after a payment page lapsed.
+const RESERVED_AT_MOST: u64 = 15 * MINUTE;
 /// Nothing that takes longer is skipped over.
 const WORTH_SKIPPING: u64 = 2 * MINUTE;
 /// Stripe calls of a quiet life, on average over a seed's lives.
@@ -57,7 +60,7 @@ pub fn run(seed: u64, muted: &Muted, detail: Detail) -> Outcome {
         world: world.clone(),
         executor: Executor::default(),
         engines: BTreeMap::new(),
-        unsettled_since: None,
+        unsettled: BTreeMap::new(),
         rivals_since: None,
         was_full: false,
     };
@@ -70,7 +73,8 @@ struct Simulation {
     world: Shared,
     executor: Executor,
     engines: BTreeMap<Pid, Arc<Engine>>,
-    unsettled_since: Option<u64>,
+    /// Since when what is not as it must be, and by when it must.
+    unsettled: BTreeMap<Matter, (u64, u64)>,
     rivals_since: Option<u64>,
     was_full: bool,
 }
@@ -163,7 +167,7 @@ impl Simulation {
         }
         let sleeper = world.sleepers.moments().nth(near).map(|at| at + leaped);
         let event = world.timeline.next_at();
-        let bound = self.unsettled_since.map(|since| since + SETTLED_WITHIN);
+        let bound = self.unsettled.values().map(|(_, due)| *due).min();
         let Some(target) = sleeper.into_iter().chain(event).chain(bound).min().map(|at| at.saturating_sub(1_000))
         else {
             return false;
@@ -182,8 +186,9 @@ impl Simulation {
     /// Looks whether all is as it must be; gives whether the seed is over.
     fn look(&mut self) -> bool {
         let mut world = self.world.lock();
+        foreign::compare(&mut world);
         let Some(healed_at) = world.healed_at else {
-            return false;
+            return world.violation.is_some();
         };
         let now = world.now;
         if let Some(what) = rival(&world) {
@@ -195,27 +200,44 @@ impl Simulation {
         } else {
             self.rivals_since = None;
         }
+        if let Some(what) = self.lapsed_reservation(&world, healed_at) {
+            world.violate(Invariant::Converged, what);
+            return true;
+        }
         self.was_full |= world.proxmox.free().is_none();
-        let Some(first) = unsettled(&world) else {
-            let stretch = self.unsettled_since.take().map_or(0, |since| now - since);
-            world.tally.unsettled_secs = world.tally.unsettled_secs.max(stretch / 1_000);
-            let stripe = world.stripe_now();
+        let found = unsettled(&world);
+        let still = |matter: &Matter| found.iter().any(|open| open.matter == *matter);
+        let settled = self.unsettled.extract_if(.., |matter, _| !still(matter));
+        let longest = settled.map(|(_, (since, _))| now - since).max().unwrap_or(0);
+        world.tally.unsettled_secs = world.tally.unsettled_secs.max(longest / 1_000);
+        let overdue = if self.was_full { u64::try_from(world.options.overdue_secs).unwrap_or(0) * 1_000 } else { 0 };
+        for open in &found {
+            let began = healed_at.max(now.saturating_sub(LOOK_EVERY));
+            let (since, due) = self.unsettled.entry(open.matter.clone()).or_insert((began, 0));
+            *due = *since + if open.unheard { MAILED_WITHIN } else { SETTLED_WITHIN + overdue };
+            if now > *due {
+                world.violate(open.invariant, format!("{}, {} s after all was well", open.what, secs(now - *since)));
+                return true;
+            }
+        }
+        if found.is_empty() {
             self.was_full = false;
+            let stripe = world.stripe_now();
             return !world.stripe.subs.iter().any(|sub| sub.live(stripe)) && all_over(&world);
-        };
-        let since = *self.unsettled_since.get_or_insert(healed_at.max(now.saturating_sub(LOOK_EVERY)));
-        let mail = first.what.contains("announced") || first.what.contains("thanked") || first.what.contains("told");
-        let overdue = u64::try_from(world.options.overdue_secs).unwrap_or(0) * 1_000;
-        let bound = match (mail, self.was_full) {
-            (true, _) => MAILED_WITHIN,
-            (false, true) => SETTLED_WITHIN + overdue,
-            (false, false) => SETTLED_WITHIN,
-        };
-        if now - since > bound {
-            let Violation { invariant, what, .. } = first;
-            world.violate(invariant, format!("{what}, {} s after all was well", secs(now - since)));
         }
         false
+    }
+
+    /// A name that whoever acts still keeps for somebody whose payment page lapsed long ago.
+    fn lapsed_reservation(&self, world: &World, healed_at: u64) -> Option<String> {
+        let engine = self.engines.get(&world.lease?)?;
+        let now = world.now.saturating_sub(RESERVED_AT_MOST);
+        let long = |name: &&&str| match name.parse().map(|name| engine.availability(&name)) {
+            Ok(Ok(Availability::Reserved { until })) => world.millis_of(until).max(healed_at) < now,
+            _ => false,
+        };
+        let name = world.options.names.iter().find(long)?;
+        Some(format!("{name} is kept for a page that lapsed over {} s ago", secs(RESERVED_AT_MOST)))
     }
 
     fn finish(mut self) -> Outcome {
@@ -230,6 +252,13 @@ impl Simulation {
         let paid = world.tally.paid;
         if world.options.quiet {
             world.tally.quiet_calls = world.tally.life_calls * 10 / paid.max(1);
+        }
+        foreign::compare(&mut world);
+        if world.options.quiet
+            && let Some(refused) = world.stripe.subs.iter().find(|sub| sub.refused())
+        {
+            let what = format!("{} was refused though nothing went wrong", refused.id);
+            world.violate(Invariant::NothingLost, what);
         }
         if world.options.quiet && world.tally.life_calls > QUIET_CALLS * paid {
             let what = format!("{} calls for {paid} quiet lives", world.tally.life_calls);

@@ -10,6 +10,8 @@ use crate::op::Op;
 pub struct Tally {
     /// Outside calls by what was called and how it ended.
     pub calls: BTreeMap<(Op, Fate), u64>,
+    /// Calls that met a system that was down.
+    pub down: u64,
     /// Script steps that went wrong, by step and how.
     pub steps: BTreeMap<(u8, &'static str), u64>,
     /// Disturbances by kind.
@@ -50,7 +52,13 @@ impl Tally {
 
     /// All outside calls.
     pub fn calls_in_all(&self) -> u64 {
-        self.calls.values().sum()
+        self.calls.values().sum::<u64>() + self.down
+    }
+
+    /// Counts a call to a system that is down: it shows nothing of how a single call can go wrong.
+    pub fn call_down(&mut self, op: Op) {
+        self.down += 1;
+        self.life_calls += u64::from(op.is_of_a_life());
     }
 
     /// Counts what an engine's `decide` answered.
@@ -67,6 +75,7 @@ impl Tally {
         add_all(&mut self.steps, &other.steps);
         add_all(&mut self.disturbed, &other.disturbed);
         self.add_rows(&other.rows);
+        self.down += other.down;
         self.life_calls += other.life_calls;
         self.forms += other.forms;
         self.paid += other.paid;

@@ -103,6 +103,8 @@ pub struct World {
     pub in_flight: u32,
     /// What was counted.
     pub tally: Tally,
+    /// What is somebody else's, as it was when it was first seen.
+    pub foreign: crate::invariants::foreign::Book,
     /// The first broken promise.
     pub violation: Option<Violation>,
     /// What happened.
@@ -173,6 +175,7 @@ impl World {
             still_to_arrive: 0,
             in_flight: 0,
             tally: Tally::default(),
+            foreign: BTreeMap::new(),
             violation: None,
             trace: Trace::new(detail),
             disturbances: Vec::new(),

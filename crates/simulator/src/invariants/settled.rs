@@ -5,15 +5,43 @@ use tamesuke_domain::letter::MailKind;
 use tamesuke_domain::metadata::key;
 use tamesuke_domain::trial::{Billed, Status};
 
-use super::{Invariant, Violation};
+use super::Invariant;
 use crate::world::World;
 use crate::world::cloudflare::{Maker, tunnel_index};
-use crate::world::stripe::Sub;
+use crate::world::stripe::{Bill, Sub};
 
-/// The first thing that is not as it must be.
-pub fn unsettled(world: &World) -> Option<Violation> {
-    let broken = |(invariant, what)| Violation { invariant, what, at: world.now };
-    (0..world.stripe.subs.len()).find_map(|index| of_sub(world, index)).or_else(|| leaked(world)).map(broken)
+/// What is not as it must be yet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Matter {
+    /// A subscription, by its place.
+    Trial(usize),
+    /// Something that is left, in words.
+    Leak(String),
+}
+
+/// One thing that is not as it must be.
+#[derive(Debug)]
+pub struct Unsettled {
+    /// What.
+    pub matter: Matter,
+    /// The promise that breaks if it lasts.
+    pub invariant: Invariant,
+    /// How.
+    pub what: String,
+    /// It waits for a mail of which nobody knows whether it arrived.
+    pub unheard: bool,
+}
+
+/// All that is not as it must be.
+pub fn unsettled(world: &World) -> Vec<Unsettled> {
+    let mut all: Vec<Unsettled> = (0..world.stripe.subs.len()).filter_map(|index| of_sub(world, index)).collect();
+    all.extend(leaked(world).into_iter().map(|what| Unsettled {
+        matter: Matter::Leak(what.clone()),
+        invariant: Invariant::NothingLeaked,
+        what,
+        unheard: false,
+    }));
+    all
 }
 
 /// A live trial that is not refused though its name already serves another: Stripe alone shows it, so
@@ -29,18 +57,38 @@ pub fn rival(world: &World) -> Option<String> {
     })
 }
 
-fn of_sub(world: &World, index: usize) -> Option<(Invariant, String)> {
+fn of_sub(world: &World, index: usize) -> Option<Unsettled> {
     let sub = world.stripe.subs.get(index).filter(|sub| sub.ours && sub.paid())?;
+    let (invariant, what, mail) = broken(world, index, sub)?;
+    let sent = mail.map(|kind| world.post.of(index, kind));
+    Some(Unsettled {
+        matter: Matter::Trial(index),
+        invariant,
+        what: format!("{} of {}: {what}", sub.id, sub.label),
+        unheard: sent.is_some_and(|sent| sent.unanswered + sent.untold > 0),
+    })
+}
+
+/// What is broken of a subscription, and the mail that it waits for if that is all.
+type Broken = (Invariant, &'static str, Option<MailKind>);
+
+fn broken(world: &World, index: usize, sub: &Sub) -> Option<Broken> {
     let now = world.stripe_now();
-    let broken = |invariant, what: &str| Some((invariant, format!("{} of {}: {what}", sub.id, sub.label)));
-    if let Some(renewal) = sub.bills.iter().find(|bill| bill.shown.billed == Billed::Renewal)
-        && renewal.refund.is_none()
-        && !renewal.disputed
-    {
+    let broken = |invariant, what| Some((invariant, what, None));
+    let owes = |invariant, what, kind| (!told(world, index, sub, kind)).then_some((invariant, what, Some(kind)));
+    let kept = |bill: &Bill| bill.shown.billed == Billed::Renewal && bill.refund.is_none() && !bill.disputed;
+    if sub.bills.iter().any(kept) {
         return broken(Invariant::ChargedOnce, "a renewal was charged and not given back");
     }
     if sub.refused() {
-        return refused(world, index, sub);
+        let disputed = sub.bills.iter().any(|bill| bill.disputed);
+        let refunded = sub.bills.iter().all(|bill| bill.refund.is_some() || !bill.shown.paid);
+        return match (sub.status == Status::Canceled, refunded || disputed) {
+            (false, _) => broken(Invariant::NothingLost, "refused and not canceled"),
+            (true, false) => broken(Invariant::NothingLost, "refused and not refunded"),
+            (true, true) if disputed => None,
+            (true, true) => owes(Invariant::NothingLost, "refused and not told why", MailKind::Apology),
+        };
     }
     if sub.status == Status::Canceled || now >= sub.end {
         if sub.status != Status::Canceled {
@@ -49,8 +97,7 @@ fn of_sub(world: &World, index: usize) -> Option<(Invariant, String)> {
         if !sub.recorded() {
             return broken(Invariant::NothingLost, "ended before it was ready, and not refused");
         }
-        return (!told(world, index, sub, MailKind::ThankYou))
-            .then(|| (Invariant::Thanked, format!("{} of {}: ended and not thanked", sub.id, sub.label)));
+        return owes(Invariant::Thanked, "ended and not thanked", MailKind::ThankYou);
     }
     if !sub.end_set() {
         return broken(Invariant::ChargedOnce, "live, and its end is not set");
@@ -58,26 +105,8 @@ fn of_sub(world: &World, index: usize) -> Option<(Invariant, String)> {
     if !sub.recorded() {
         return broken(Invariant::NothingLost, "paid and not ready");
     }
-    if !told(world, index, sub, MailKind::Welcome) {
-        return broken(Invariant::NothingLost, "ready and not announced");
-    }
-    whole(world, index, sub)
-}
-
-fn refused(world: &World, index: usize, sub: &Sub) -> Option<(Invariant, String)> {
-    let broken = |what: &str| Some((Invariant::NothingLost, format!("{} of {}: {what}", sub.id, sub.label)));
-    if sub.status != Status::Canceled {
-        return broken("refused and not canceled");
-    }
-    let disputed = sub.bills.iter().any(|bill| bill.disputed);
-    let refunded = sub.bills.iter().all(|bill| bill.refund.is_some() || !bill.shown.paid);
-    if !refunded && !disputed {
-        return broken("refused and not refunded");
-    }
-    if !disputed && !told(world, index, sub, MailKind::Apology) {
-        return broken("refused and not told why");
-    }
-    None
+    owes(Invariant::NothingLost, "ready and not announced", MailKind::Welcome)
+        .or_else(|| whole(world, index, sub).map(|what| (Invariant::Recorded, what, None)))
 }
 
 /// Whether a mail has arrived and is marked, or could not be sent for a reason that we accept.
@@ -101,20 +130,19 @@ fn told(world: &World, index: usize, sub: &Sub, kind: MailKind) -> bool {
     }
 }
 
-/// A live, recorded trial has all of its parts.
-fn whole(world: &World, index: usize, sub: &Sub) -> Option<(Invariant, String)> {
-    let broken = |what: &str| Some((Invariant::Recorded, format!("{} of {}: {what}", sub.id, sub.label)));
+/// What a live, recorded trial lacks.
+fn whole(world: &World, index: usize, sub: &Sub) -> Option<&'static str> {
     let number = sub.metadata.get(key::VMID).and_then(|text| text.parse::<u32>().ok())?;
     let mine = Maker::Trial(index);
     match world.proxmox.guests.get(&number) {
-        None => return broken("its container is gone"),
-        Some(guest) if guest.maker != mine => return broken("its container is another's"),
-        Some(guest) if !guest.running => return broken("its container does not run"),
+        None => return Some("its container is gone"),
+        Some(guest) if guest.maker != mine => return Some("its container is another's"),
+        Some(guest) if !guest.running => return Some("its container does not run"),
         Some(_) => {}
     }
     let tunnel = sub.metadata.get(key::TUNNEL).and_then(|text| tunnel_index(&text.parse().ok()?));
     let Some(tunnel) = tunnel.filter(|index| world.cloudflare.tunnels.contains_key(index)) else {
-        return broken("its tunnel is gone");
+        return Some("its tunnel is gone");
     };
     let led = world.cloudflare.records.values().filter(|record| record.label == sub.label);
     let (mut to_it, mut astray) = (0, 0);
@@ -122,45 +150,42 @@ fn whole(world: &World, index: usize, sub: &Sub) -> Option<(Invariant, String)> 
         if record.leads_to == Some(tunnel) { to_it += 1 } else { astray += 1 }
     }
     if to_it != 1 || astray > 0 {
-        return broken("its record does not lead to its tunnel");
+        return Some("its record does not lead to its tunnel");
     }
     let file = world.files.files.get(&sub.label);
-    if !file.is_some_and(|file| file.vmid == number && file.tunnel == tunnel) {
-        return broken("its file is not its own");
-    }
-    None
+    (!file.is_some_and(|file| file.vmid == number && file.tunnel == tunnel)).then_some("its file is not its own")
 }
 
 /// Parts of ours that no live trial has recorded.
-fn leaked(world: &World) -> Option<(Invariant, String)> {
+fn leaked(world: &World) -> Vec<String> {
     let now = world.stripe_now();
-    let wanted = |maker: Maker, name: &str, value: &str| match maker {
-        Maker::Other => true,
-        Maker::Trial(index) => world.stripe.subs.get(index).is_some_and(|sub| {
+    let astray = |maker: Maker, name: &str, value: &str| match maker {
+        Maker::Other => false,
+        Maker::Trial(index) => !world.stripe.subs.get(index).is_some_and(|sub| {
             sub.live(now) && sub.recorded() && sub.metadata.get(name).map(String::as_str) == Some(value)
         }),
     };
-    let leak = |what: String| Some((Invariant::NothingLeaked, what));
+    let mut leaks = Vec::new();
     for record in world.cloudflare.records.values() {
         let tunnel = record.shown.content.split('.').next().unwrap_or_default();
-        if !wanted(record.maker, key::TUNNEL, tunnel) {
-            return leak(format!("the record of {} is left", record.label));
+        if astray(record.maker, key::TUNNEL, tunnel) {
+            leaks.push(format!("the record of {} is left", record.label));
         }
     }
     for (label, file) in &world.files.files {
-        if !wanted(file.maker, key::VMID, &file.vmid.to_string()) {
-            return leak(format!("the file of {label} is left"));
+        if astray(file.maker, key::VMID, &file.vmid.to_string()) {
+            leaks.push(format!("the file of {label} is left"));
         }
     }
     for (number, guest) in &world.proxmox.guests {
-        if !wanted(guest.maker, key::VMID, &number.to_string()) {
-            return leak(format!("container {number} ({}) is left", guest.hostname));
+        if astray(guest.maker, key::VMID, &number.to_string()) {
+            leaks.push(format!("container {number} ({}) is left", guest.hostname));
         }
     }
     for tunnel in world.cloudflare.tunnels.values() {
-        if !wanted(tunnel.maker, key::TUNNEL, tunnel.shown.id.as_str()) {
-            return leak(format!("tunnel {} is left", tunnel.shown.name));
+        if astray(tunnel.maker, key::TUNNEL, tunnel.shown.id.as_str()) {
+            leaks.push(format!("tunnel {} is left", tunnel.shown.name));
         }
     }
-    None
+    leaks
 }

@@ -13,7 +13,7 @@ use tamesuke_domain::trial::{Customer, Status, Subscription};
 
 use super::Link;
 use crate::fate::Fate;
-use crate::invariants;
+use crate::invariants::{self, foreign};
 use crate::op::Op;
 use crate::payments;
 use crate::world::stripe::{News, Session, Sub, instance, session_index, sub_index};
@@ -169,6 +169,7 @@ impl Billing for FakeBilling {
                 sub.customer.metadata.extend(entries.clone());
             }
             note(world, (index, pid), &entries, fate);
+            invariants::wrote(world, index, &entries);
             Ok(view(world, op, index)?.customer)
         });
         merged.await
@@ -179,6 +180,7 @@ impl Billing for FakeBilling {
         let op = Op::NameCustomer;
         let named = self.0.call(op, move |world, _| {
             let index = of_customer(world, op, &customer)?;
+            foreign::writing(world, index, "its Customer was named");
             if let Some(sub) = world.stripe.subs.get_mut(index) {
                 sub.customer.has_company = true;
                 sub.customer.metadata.insert(metadata::key::COMPANY.to_owned(), company);
@@ -197,6 +199,7 @@ impl Billing for FakeBilling {
             if over {
                 return Err(op.refused("a canceled subscription"));
             }
+            foreign::writing(world, index, "its end was set");
             payments::set_guard(world, index, |sub| match by {
                 EndBy::Period => sub.at_period_end = true,
                 EndBy::Date(at) => sub.cancel_at = Some(at),
@@ -242,9 +245,10 @@ impl Billing for FakeBilling {
                 }
             }
         }
+        let pid = self.0.pid();
         let refunded = self.0.call(Op::Refund, move |world, _| {
-            let (sub, nth) = bill(world, Op::Refund)?;
-            give_back(world, sub, nth)
+            let of = bill(world, Op::Refund)?;
+            give_back(world, of, pid)
         });
         refunded.await
     }
@@ -259,7 +263,8 @@ fn note(world: &mut World, (index, pid): (usize, Pid), entries: &Metadata, fate:
     match mark {
         Some((kind, stage)) if stage.starts_with("try") => {
             let knows = !matches!(fate, Fate::Lost | Fate::Late) && world.processes.get(&pid).is_some_and(|p| p.alive);
-            world.post.marked(index, kind, knows.then_some(pid));
+            let ended = world.ended_processes();
+            world.post.marked(index, kind, knows.then_some(pid), ended);
         }
         Some((kind, _)) => world.post.settled(index, kind),
         None => {}
@@ -308,9 +313,11 @@ fn page(world: &World, which: Subscriptions, after: Option<usize>) -> Subscripti
     }
 }
 
-/// A second refund of a payment is refused by Stripe, and the first one found.
-fn give_back(world: &mut World, index: usize, nth: usize) -> Result<RefundOutcome, Fault> {
-    invariants::refunding(world, index, nth);
+/// A second refund of a payment is refused, as Stripe does. Only the late request of a process that has
+/// died since may ask for one: whoever lives has read the payment first.
+fn give_back(world: &mut World, (index, nth): (usize, usize), pid: Pid) -> Result<RefundOutcome, Fault> {
+    let alive = world.processes.get(&pid).is_some_and(|process| process.alive);
+    invariants::refunding(world, index, nth, alive);
     let Some(id) = world.stripe.refund_id() else {
         return Err(Op::Refund.refused("no id"));
     };
@@ -318,7 +325,10 @@ fn give_back(world: &mut World, index: usize, nth: usize) -> Result<RefundOutcom
     let Some(bill) = bill else {
         return Err(Op::Refund.refused("no such invoice"));
     };
-    let refund = bill.refund.get_or_insert(id).clone();
-    world.trace.note(world.now, "refund", (index as u64, nth as u64), || format!("{refund} for sub_{index}"));
-    Ok(RefundOutcome::Refunded(refund))
+    if bill.refund.is_some() {
+        return Err(Op::Refund.refused("it has been refunded already"));
+    }
+    bill.refund = Some(id.clone());
+    world.trace.note(world.now, "refund", (index as u64, nth as u64), || format!("{id} for sub_{index}"));
+    Ok(RefundOutcome::Refunded(id))
 }

@@ -44,7 +44,7 @@ impl FakeInventory {
         fresh_after: Monotonic,
         place: Place<T>,
         read: fn(&World) -> Result<Vec<T>, Fault>,
-    ) -> Result<Arc<Vec<T>>, Fault> {
+    ) -> Result<(Monotonic, Arc<Vec<T>>), Fault> {
         let pid = self.0.pid();
         let now = {
             let mut world = self.0.world().lock();
@@ -54,7 +54,7 @@ impl FakeInventory {
                 && began >= fresh_after
                 && now.since(began) < AGE_MAX
             {
-                return Ok(value);
+                return Ok((began, value));
             }
             now
         };
@@ -63,15 +63,15 @@ impl FakeInventory {
         if let Some(process) = world.processes.get_mut(&pid) {
             *place(process) = Some((now, Arc::clone(&value)));
         }
-        Ok(value)
+        Ok((now, value))
     }
 
-    async fn tunnels(&self, fresh_after: Monotonic) -> Result<Arc<Vec<Tunnel>>, Fault> {
+    async fn tunnels(&self, fresh_after: Monotonic) -> Result<(Monotonic, Arc<Vec<Tunnel>>), Fault> {
         let read = |world: &World| Ok(world.cloudflare.tunnels.values().map(|tunnel| tunnel.shown.clone()).collect());
         self.list_of(Op::ListTunnels, fresh_after, |process| &mut process.tunnels, read).await
     }
 
-    async fn guests(&self, fresh_after: Monotonic) -> Result<Arc<Vec<(Vmid, Option<String>)>>, Fault> {
+    async fn guests(&self, fresh_after: Monotonic) -> Result<(Monotonic, Arc<Vec<(Vmid, Option<String>)>>), Fault> {
         let read = |world: &World| {
             let guests = world.listed_guests();
             // As after a lost permission: what a list does not show may be there all the same.
@@ -81,7 +81,7 @@ impl FakeInventory {
         self.list_of(Op::ListGuests, fresh_after, |process| &mut process.guests, read).await
     }
 
-    async fn records(&self, fresh_after: Monotonic) -> Result<Arc<Vec<(String, DnsRecord)>>, Fault> {
+    async fn records(&self, fresh_after: Monotonic) -> Result<(Monotonic, Arc<Vec<(String, DnsRecord)>>), Fault> {
         let read = |world: &World| {
             Ok(world.cloudflare.records.values().map(|record| (record.label.clone(), record.shown.clone())).collect())
         };
@@ -90,6 +90,14 @@ impl FakeInventory {
 
     async fn container(&self, id: Vmid) -> Result<Option<Container>, Fault> {
         self.0.call(Op::ReadContainer, move |world, _| Ok(world.proxmox.container(id))).await
+    }
+
+    /// Notes how old what a look at a name shows is.
+    fn looked(&self, name: &Subdomain, began: Monotonic) {
+        if let Some(process) = self.0.world().lock().processes.get_mut(&self.0.pid()) {
+            let began = process.born + u64::try_from(began.since_start().as_millis()).unwrap_or(u64::MAX);
+            process.looked.insert(name.clone(), began);
+        }
     }
 
     fn in_range(&self, id: Vmid) -> bool {
@@ -217,9 +225,10 @@ fn delete_container(world: &mut World, id: Vmid) -> Result<Removal, Fault> {
 impl Inventory for FakeInventory {
     async fn look(&self, name: &Subdomain, trials: &[Trial], fresh_after: Monotonic) -> Result<Scene, Fault> {
         // The tunnels first, as the real adapter does.
-        let tunnels = self.tunnels(fresh_after).await?;
-        let guests = self.guests(fresh_after).await?;
-        let records = self.records(fresh_after).await?;
+        let (tunnels_at, tunnels) = self.tunnels(fresh_after).await?;
+        let (_, guests) = self.guests(fresh_after).await?;
+        let (records_at, records) = self.records(fresh_after).await?;
+        self.looked(name, tunnels_at.min(records_at));
         let recorded = |id: &TunnelId| {
             trials.iter().filter_map(|trial| trial.record.recorded.as_ref()).any(|recorded| recorded.tunnel == *id)
         };
@@ -249,9 +258,9 @@ impl Inventory for FakeInventory {
     }
 
     async fn list(&self, fresh_after: Monotonic) -> Result<Listing, Fault> {
-        let tunnels = self.tunnels(fresh_after).await?;
-        let guests = self.guests(fresh_after).await?;
-        let records = self.records(fresh_after).await?;
+        let (_, tunnels) = self.tunnels(fresh_after).await?;
+        let (_, guests) = self.guests(fresh_after).await?;
+        let (_, records) = self.records(fresh_after).await?;
         let spare = u32::try_from(TUNNELS_MAX.saturating_sub(tunnels.len())).unwrap_or(0);
         Ok(Listing {
             free: self.free_numbers(&guests).min(spare),
@@ -298,7 +307,7 @@ impl Inventory for FakeInventory {
                     }
                     world.cloudflare.make_record(&label, index, maker, world.now);
                     if let Some(index) = index {
-                        invariants::leading(world, &label, index);
+                        invariants::leading(world, &label, index, maker);
                     }
                     Ok(())
                 });
@@ -317,6 +326,7 @@ impl Inventory for FakeInventory {
             Repair::Start(id) => {
                 let number = id.get();
                 let started = self.0.call(Op::StartContainer, move |world, _| {
+                    invariants::foreign::starting(world, number);
                     world.start_guest(number).map_err(|why| Op::StartContainer.refused(why))
                 });
                 started.await

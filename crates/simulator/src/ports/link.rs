@@ -179,7 +179,7 @@ fn plan(world: &mut World, op: Op) -> Plan {
     let timeout = world.chance.between(CLIENT_TIMEOUT.0, CLIENT_TIMEOUT.1);
     if let Some(silent) = world.is_down(op.system()) {
         let fate = if silent { Fate::Lost } else { Fate::Refused };
-        world.count_call(op, fate);
+        world.tally.call_down(op);
         return Plan { fate, effect: None, answer: if silent { timeout } else { quick } };
     }
     let arranged = world.arranged.get(&op).map(|arranged| arranged.fate());

@@ -46,27 +46,32 @@ impl Mailer for FakeMailer {
             Ok(Delivery::Accepted)
         });
         let sent = sent.await;
-        match sent {
-            Err(Fault::Unknown { .. }) => {
-                if let Some(sub) = sub {
-                    self.0.world().lock().post.unanswered(sub, kind);
-                }
-                sent
-            }
-            // What an SMTP server says for now or for good.
-            Err(Fault::Refused { .. }) => Ok(Delivery::Refused),
-            Err(Fault::Retryable { .. }) => Ok(Delivery::TryLater),
-            Ok(delivery) => Ok(delivery),
+        if let (Err(Fault::Unknown { .. }), Some(sub)) = (&sent, sub) {
+            self.0.world().lock().post.unanswered(sub, kind);
         }
+        delivery(sent)
     }
 
     async fn notify(&self, note: &Note) -> Result<Delivery, Fault> {
-        let mut world = self.0.world().lock();
-        let now = world.now;
-        let kind = note.kind.clone();
-        let message_id = format!("operator.{}.{now}@{DOMAIN}", note.subdomain);
-        world.post.boxes.push(Mail { to: "operator".to_owned(), message_id });
-        world.trace.note(now, "alert", (0, 0), || format!("{kind:?} of {}: {}", note.subdomain, note.detail));
-        Ok(Delivery::Accepted)
+        let note = note.clone();
+        let told = self.0.call(Op::Notify, move |world, _| {
+            let now = world.now;
+            let message_id = format!("operator.{}.{now}@{DOMAIN}", note.subdomain);
+            world.post.boxes.push(Mail { to: "operator".to_owned(), message_id });
+            world
+                .trace
+                .note(now, "alert", (0, 0), || format!("{:?} of {}: {}", note.kind, note.subdomain, note.detail));
+            Ok(Delivery::Accepted)
+        });
+        delivery(told.await)
+    }
+}
+
+/// What an SMTP server says for now or for good.
+fn delivery(handed_over: Result<Delivery, Fault>) -> Result<Delivery, Fault> {
+    match handed_over {
+        Err(Fault::Refused { .. }) => Ok(Delivery::Refused),
+        Err(Fault::Retryable { .. }) => Ok(Delivery::TryLater),
+        known => known,
     }
 }

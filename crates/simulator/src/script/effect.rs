@@ -57,7 +57,7 @@ fn make_tunnel(world: &mut World, run: usize, this: &Run) -> Result<(), &'static
 /// Whether the look before a run could show what was made at that millisecond: nobody can see what is made
 /// between that look and the script's step, which replaces whatever it finds.
 const fn was_to_be_seen(born: u64, run: &Run) -> bool {
-    born + 60_000 < run.started
+    born < run.seen_until
 }
 
 /// The real script deletes whatever record it finds, also somebody else's.
@@ -75,7 +75,7 @@ fn make_record(world: &mut World, this: &Run) -> Result<(), &'static str> {
         return Ok(());
     }
     world.cloudflare.make_record(label, Some(tunnel), Maker::Trial(this.sub), world.now);
-    invariants::leading(world, label, tunnel);
+    invariants::leading(world, label, tunnel, Maker::Trial(this.sub));
     Ok(())
 }
 

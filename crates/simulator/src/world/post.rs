@@ -16,6 +16,8 @@ pub struct Sent {
     /// Tries whose end nobody lives to tell, since the write of the mark had no answer, or the process that
     /// had marked it died before it could mark how it ended: each counts as one without an answer.
     pub untold: u32,
+    /// Processes that had ended when the first try was marked.
+    pub ended_before: u32,
     /// The process that has marked a try, or hands it over again, and has not marked how it ended.
     in_hand_of: Option<Pid>,
 }
@@ -40,8 +42,8 @@ pub struct Post {
 
 impl Post {
     /// A try was marked; `by` is the process that knows and lives on to hand the mail over.
-    pub fn marked(&mut self, subscription: usize, kind: MailKind, by: Option<Pid>) {
-        let sent = self.sent.entry((subscription, kind)).or_default();
+    pub fn marked(&mut self, subscription: usize, kind: MailKind, by: Option<Pid>, ended: u32) {
+        let sent = self.sent.entry((subscription, kind)).or_insert(Sent { ended_before: ended, ..Sent::default() });
         sent.in_hand_of = by;
         sent.untold += u32::from(by.is_none());
     }

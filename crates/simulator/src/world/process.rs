@@ -40,6 +40,9 @@ pub struct Process {
     pub changed_bell: Arc<Notify>,
     /// Rings when the process is to stop.
     pub stop_bell: Arc<Notify>,
+    /// How old the oldest list was that the last look at a name rested on: when its reading began, by the
+    /// processes' own clock.
+    pub looked: BTreeMap<Subdomain, u64>,
     /// Guests as listed lately: number, name, whether a template.
     pub guests: Lately<(Vmid, Option<String>)>,
     /// Tunnels as listed lately.
@@ -107,6 +110,11 @@ impl World {
     /// Live processes, oldest first.
     pub fn live_processes(&self) -> Vec<Pid> {
         self.processes.iter().filter(|(_, process)| process.alive).map(|(pid, _)| *pid).collect()
+    }
+
+    /// How many processes have ended.
+    pub fn ended_processes(&self) -> u32 {
+        u32::try_from(self.processes.values().filter(|process| !process.alive).count()).unwrap_or(u32::MAX)
     }
 
     /// A process is gone: its calls in flight arrive or do not, its runs die or outlive it.

@@ -65,6 +65,8 @@ pub struct Sub {
     pub cancel_at: Option<Timestamp>,
     /// When its period ends.
     pub period_end: Timestamp,
+    /// The millisecond at which it ended.
+    pub canceled_at: Option<u64>,
     /// Its invoices, oldest first.
     pub bills: Vec<Bill>,
     /// Its metadata.
