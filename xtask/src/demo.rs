@@ -196,9 +196,7 @@ fn say_what_to_do(sandbox: &Sandbox, server: &Server) {
     control API   {}
 
   Fill in the form, press pay (the card is filled in), and watch the ten steps. Then open the trial.
-  To see the end of a 7-day trial, move the world's clock:
-
-    curl -X POST -d '{{\"seconds\": 605000}}' {}/clock/jump
+  To see the end of a 7-day trial, press \"seven days on\" below the mails.
 
   {}
 
@@ -206,7 +204,6 @@ fn say_what_to_do(sandbox: &Sandbox, server: &Server) {
 ",
         server.url,
         sandbox.address("mail"),
-        sandbox.address("control"),
         sandbox.address("control"),
         server::SHORTER,
     );

@@ -67,19 +67,48 @@ fn frame(title: &str, refresh: bool, body: &str) -> Reply {
     )
 }
 
+/// The world's clock, and buttons that move it: a trial's end can be seen without waiting for a week.
+fn clock(world: &Arc<World>) -> String {
+    let button = |seconds: i64, text: &str| {
+        format!(
+            "<form method=\"post\" action=\"/clock/jump\"><button name=\"seconds\" value=\"{seconds}\">{text}</button></form>"
+        )
+    };
+    format!(
+        "<h2>Clock</h2><p>{}</p><div style=\"display:flex;gap:.5rem\">{}{}</div>",
+        crate::clock::http_date(world.clock.now()),
+        button(3_600, "1時間すすめる · One hour on"),
+        button(7 * 86_400 + 200, "7日すすめる · Seven days on"),
+    )
+}
+
+fn jump(world: &Arc<World>, call: &Call) -> Reply {
+    let wanted = url::form_urlencoded::parse(&call.body).find(|(key, _)| key == "seconds");
+    let Some(seconds) = wanted.and_then(|(_, value)| value.parse::<u32>().ok()) else {
+        return Reply::html(400, "seconds: a whole number of seconds to move the clock on by".to_owned());
+    };
+    world.clock.jump(i64::from(seconds));
+    world.advance_at_once();
+    Reply::empty(303).with_header("location", "/")
+}
+
 impl System for MailPages {
     fn name(&self) -> &'static str {
         "mail"
     }
 
     fn answer(&self, world: &Arc<World>, call: &Call) -> Reply {
+        if (call.method.as_str(), call.path.as_str()) == ("POST", "/clock/jump") {
+            return jump(world, call);
+        }
         let mailbox = lock(&world.mailbox);
         let segments = call.segments();
         let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
         let find = |id: &str| mailbox.mails.iter().find(|mail| mail.id.to_string() == id);
         match parts.as_slice() {
             [""] if mailbox.mails.is_empty() => {
-                frame("Mailbox", true, "<p>まだメールはありません。 No mail yet. This page refreshes by itself.</p>")
+                let none = "<p>まだメールはありません。 No mail yet. This page refreshes by itself.</p>";
+                frame("Mailbox", true, &format!("{none}{}", clock(world)))
             }
             [""] => {
                 let items: Vec<String> = mailbox
@@ -95,7 +124,7 @@ impl System for MailPages {
                         )
                     })
                     .collect();
-                frame("Mailbox", true, &format!("<ul>{}</ul>", items.concat()))
+                frame("Mailbox", true, &format!("<ul>{}</ul>{}", items.concat(), clock(world)))
             }
             [id] => find(id).map_or_else(
                 || Reply::empty(404),
