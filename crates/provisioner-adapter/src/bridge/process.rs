@@ -124,6 +124,7 @@ impl Process {
         lock_file: &PathBuf,
         order: RunOrder,
     ) -> std::io::Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "here it gets its group, its environment and its time limit")]
         let mut command = Command::new(&settings.python);
         command
             .args(["-u", "-c", BRIDGE])
