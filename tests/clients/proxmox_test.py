@@ -290,6 +290,31 @@ def a_running_one_is_deleted_only_by_force_and_a_protected_one_not_at_all(pve: A
     assert ended(pve, container.delete(force=1, purge=1)) == "OK"
 
 
+def a_container_under_high_availability_is_deleted_only_with_purge(sandbox: Sandbox, pve: Any) -> None:
+    assert cloned(pve, 9785, "guarded") == "OK"
+    sandbox.control("PATCH", "/proxmox/guests/9785", {"ha": True})
+    container = pve.nodes("odin").lxc(9785)
+    assert container.status.current.get()["ha"]["managed"] == 1
+    with pytest.raises(ResourceException, match="used in HA resources and purge parameter not set"):
+        container.delete()
+    assert ended(pve, container.delete(purge=1)) == "OK"
+
+
+def a_plain_request_on_the_tls_port_is_sent_to_https(sandbox: Sandbox) -> None:
+    host = sandbox.addresses["proxmox"]
+    for method, status in (("GET", 301), ("HEAD", 301), ("POST", 308)):
+        answer = requests.request(method, f"http://{host}/api2/json/version", allow_redirects=False, timeout=10)
+        assert answer.status_code == status
+        assert answer.headers["location"] == f"https://{host}/api2/json/version"
+
+
+def a_body_in_chunks_is_refused(sandbox: Sandbox) -> None:
+    url = f"https://{sandbox.addresses['proxmox']}/api2/json/access/ticket"
+    chunks = iter([b"username=root@pam&", b"password=x"])
+    answer = requests.post(url, data=chunks, verify=sandbox.addresses["proxmox_ca_file"], timeout=10)
+    assert (answer.status_code, answer.reason) == (501, "chunked transfer encoding not supported")
+
+
 def a_locked_container_can_do_nothing(sandbox: Sandbox, pve: Any) -> None:
     assert cloned(pve, 9790, "locked") == "OK"
     sandbox.control("PATCH", "/proxmox/guests/9790", {"lock": "backup"})

@@ -138,11 +138,25 @@ def a_declined_card_leaves_the_session_open(sandbox: Sandbox, shop: stripe.Strip
         ("4000000000000002", "declined"),
         ("4000000000009995", "insufficient"),
         ("4000000000000069", "expired"),
+        ("4000000000000341", "declined"),
     ):
         answer = pay(session, card)
         assert answer.status_code == 200
         assert words in answer.text
     assert shop.v1.checkout.sessions.retrieve(session.id).status == "open"
+
+
+def a_card_that_needs_the_bank_pays_only_behind_its_page(sandbox: Sandbox, shop: stripe.StripeClient) -> None:
+    session = order(sandbox, shop, "bank")
+    card = "4000 0000 0000 3220"
+    assert session.url is not None
+    assert "3D Secure" in pay(session, card).text
+    refused = requests.post(session.url, data={"card": card, "bank": "fail"}, allow_redirects=False, timeout=10)
+    assert "unable to authenticate" in refused.text
+    assert shop.v1.checkout.sessions.retrieve(session.id).status == "open"
+    passed = requests.post(session.url, data={"card": card, "bank": "complete"}, allow_redirects=False, timeout=10)
+    assert passed.status_code == 303
+    assert shop.v1.checkout.sessions.retrieve(session.id).payment_status == "paid"
 
 
 def a_session_expires_once_and_says_so_the_second_time(sandbox: Sandbox, shop: stripe.StripeClient) -> None:
@@ -236,6 +250,13 @@ def a_portal_session_leads_to_a_page(sandbox: Sandbox, shop: stripe.StripeClient
         {"customer": cast("str", done.customer), "return_url": "https://x.example"},
     )
     assert session.url.startswith("http")
+
+
+def the_portal_is_closed_where_nobody_saved_its_settings(sandbox: Sandbox, shop: stripe.StripeClient) -> None:
+    done, _ = bought(sandbox, shop, "closed")
+    sandbox.set(portal_configured=False)
+    with pytest.raises(stripe.InvalidRequestError, match="No configuration provided"):
+        shop.v1.billing_portal.sessions.create({"customer": cast("str", done.customer)})
 
 
 def the_clock_of_an_answer_is_the_worlds(sandbox: Sandbox) -> None:

@@ -79,7 +79,8 @@ def metadata_is_merged_removed_and_cleared(sandbox: Sandbox, shop: stripe.Stripe
 
 def each_metadata_bound_is_kept(sandbox: Sandbox, shop: stripe.StripeClient) -> None:
     _, subscription = bought(sandbox, shop, "bounds")
-    for metadata in ({"k" * 41: "v"}, {"k": "v" * 501}, {f"k{n}": "v" for n in range(51)}):
+    over = [{"k" * 41: "v"}, {"k": "v" * 501}, {f"k{n}": "v" for n in range(51)}]
+    for metadata in [*over, {"k]": "v"}, {"a]b": "v"}, {"[k": "v"}, {"a[b]c": "v"}]:
         with pytest.raises(stripe.InvalidRequestError):
             shop.v1.subscriptions.update(subscription.id, {"metadata": metadata})
     assert plain(shop.v1.subscriptions.retrieve(subscription.id).metadata) == plain(subscription.metadata)

@@ -6,6 +6,8 @@ pub mod checkout;
 #[cfg(feature = "test-support")]
 pub mod contract;
 pub mod decide;
+#[cfg(any(test, feature = "test-support"))]
+pub mod drawn;
 #[cfg(test)]
 mod fixture;
 pub mod ids;

@@ -52,6 +52,8 @@ impl Damage {
 /// A scene, told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Estate {
+    /// Ours, kept or not, in the same order.
+    pub ours: Vec<Part>,
     /// Ours and not kept, in the order of removal: DNS, file, container, tunnel.
     pub strays: Vec<Part>,
     /// Under the name but not ours: a record or a tunnel.
@@ -152,6 +154,7 @@ pub fn assess(
         owner.filter(|trial| !trial.is_ready()).and_then(|trial| mine.complete(scene, trial, policy, answers, now));
     let kept = Kept::new(owner, complete.as_ref());
     Estate {
+        ours: mine.strays(&Kept::default()),
         strays: mine.strays(&kept),
         foreign: foreign(name, scene, &mine),
         file_foreign: scene.file.is_some() && !file_ours,

@@ -154,6 +154,8 @@ pub struct Scene {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drawn::each_kind;
+    use proptest::prelude::*;
 
     #[track_caller]
     fn check(name: &str, expected: Option<(u32, &str)>) {
@@ -172,5 +174,34 @@ mod tests {
         check("service-9001-Acme", None);
         check("my-service-9001-acme", None);
         check("service-99-acme", None);
+    }
+    /// Names of tunnels, ours and others, and the two parts that each was put together from.
+    fn drawn_names() -> impl Strategy<Value = (String, String, String)> {
+        let prefix =
+            prop_oneof![8 => Just("service-"), 1 => "[a-zS-]{0,9}".prop_map(|_| "my-service-"), 1 => Just("Service-")];
+        let vmid = prop_oneof![6 => "[1-9][0-9]{2,8}", 1 => "[0-9]{0,2}", 1 => "0[0-9]{3}", 1 => "[1-9][0-9]{9,20}", 1 => "[+-]?[0-9a-f]{4}"];
+        let name = prop_oneof![6 => "[a-z0-9-]{1,13}", 2 => "[a-z]-[a-z]", 1 => "[A-Za-z.]{0,5}"];
+        (prefix, vmid, name).prop_map(|(prefix, vmid, name)| (prefix.to_owned(), vmid, name))
+    }
+
+    #[test]
+    fn a_tunnel_name_belongs_to_the_whole_name_behind_its_number_and_to_nobody_else() {
+        each_kind(&["taken", "refused"], &drawn_names(), |(prefix, vmid, name)| {
+            let text = format!("{prefix}{vmid}-{name}");
+            let number =
+                Some(&vmid).filter(|digits| !digits.is_empty() && digits.chars().all(|c| "0123456789".contains(c)));
+            let number =
+                number.and_then(|digits| digits.parse::<u128>().ok()).filter(|n| (100..=999_999_999).contains(n));
+            let ours = (prefix == "service-").then_some(number).flatten().zip(name.parse::<Subdomain>().ok());
+            let seen = TunnelName::parse(&text);
+            prop_assert_eq!(seen.clone().map(|seen| (u128::from(seen.vmid.get()), seen.subdomain)), ours, "{}", text);
+            let Some(seen) = seen else { return Ok("refused") };
+            // What we would write reads back as the same, and a name ending alike has no part in it.
+            prop_assert_eq!(TunnelName::parse(&seen.to_string()), Some(seen.clone()));
+            if let Some((_, end)) = name.split_once('-') {
+                prop_assert_ne!(seen.subdomain.as_str(), end);
+            }
+            Ok("taken")
+        });
     }
 }

@@ -191,6 +191,7 @@ impl fmt::Display for Subdomain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drawn::each_kind;
     use proptest::prelude::*;
 
     #[track_caller]
@@ -228,16 +229,57 @@ mod tests {
         assert!(!"acme".parse::<Subdomain>().unwrap().is_reserved());
     }
 
-    proptest! {
-        #[test]
-        fn whatever_parses_is_a_label_that_urls_and_the_script_carry_unchanged(text in "\\PC{0,16}") {
-            if let Ok(name) = text.parse::<Subdomain>() {
-                prop_assert_eq!(name.as_str(), &text);
-                prop_assert!(text.len() <= LENGTH_MAX);
-                let next = format!("{text}a").parse::<Subdomain>();
-                prop_assert!(next.is_err() || next.is_ok_and(|longer| name < longer));
-                prop_assert!(text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
-            }
+    /// What the rules say of a text, written down apart from the parser.
+    fn ruled(text: &str) -> &'static str {
+        let letters: Vec<char> = text.chars().collect();
+        match letters.as_slice() {
+            [] => "empty",
+            any if any.iter().any(|c| !"abcdefghijklmnopqrstuvwxyz0123456789-".contains(*c)) => "character",
+            [_, _, _, _, _, _, _, _, _, _, _, _, _, ..] => "too long",
+            ['-', ..] | [.., '-'] => "hyphen at an end",
+            [_, _, '-', '-', ..] => "hyphens at three and four",
+            _ => "taken",
         }
+    }
+
+    fn drawn() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => "[a-z0-9-]{1,14}",
+            2 => "[a-z0-9]{2}--[a-z0-9]{1,6}",
+            1 => "[a-zA-Z0-9.é -]{0,14}",
+            1 => "[a-z]{1,8}\\PC",
+            1 => Just(String::new()),
+        ]
+    }
+
+    #[test]
+    fn exactly_the_labels_within_the_rules_are_taken_and_carried_unchanged() {
+        let kinds = ["empty", "character", "too long", "hyphen at an end", "hyphens at three and four", "taken"];
+        each_kind(&kinds, &(drawn(), drawn()), |(text, other)| {
+            let parsed = text.parse::<Subdomain>();
+            let told = match &parsed {
+                Ok(_) => "taken",
+                Err(SubdomainError::Empty) => "empty",
+                Err(SubdomainError::Character { found, place }) => {
+                    prop_assert_eq!(text.chars().nth(place - 1), Some(*found));
+                    "character"
+                }
+                Err(SubdomainError::TooLong { length }) => {
+                    prop_assert_eq!(text.chars().count(), *length);
+                    "too long"
+                }
+                Err(SubdomainError::HyphenAtEnd) => "hyphen at an end",
+                Err(SubdomainError::HyphensAtThreeAndFour) => "hyphens at three and four",
+            };
+            prop_assert_eq!(told, ruled(&text));
+            if let Ok(name) = parsed {
+                prop_assert_eq!(name.as_str(), &text);
+                prop_assert_eq!(name.to_string().parse::<Subdomain>(), Ok(name.clone()));
+                if let Ok(other_name) = other.parse::<Subdomain>() {
+                    prop_assert_eq!(name.cmp(&other_name), text.cmp(&other));
+                }
+            }
+            Ok(told)
+        });
     }
 }

@@ -161,7 +161,7 @@ impl Court<'_> {
     /// it is recorded.
     fn concerns(&self, tunnel: &Tunnel) -> bool {
         let inside = TunnelName::parse(&tunnel.name).is_some_and(|parsed| self.policy.vmids.contains(parsed.vmid));
-        inside || self.is_stray(&Part::Tunnel(tunnel.id.clone()))
+        inside || self.estate.ours.contains(&Part::Tunnel(tunnel.id.clone()))
     }
 
     fn is_stray(&self, part: &Part) -> bool {
@@ -172,8 +172,8 @@ impl Court<'_> {
         let verdict = match (self.stays, self.is_stray(part)) {
             (None, true) => Verdict::Remove,
             (Some(why), true) => Verdict::Leave(why.clone()),
-            // What is kept for a live trial is the reconciler's business too.
-            (Some(Why::Reconciled), false) => Verdict::Leave(Why::Reconciled),
+            // What is kept for a live trial is the reconciler's business too; what is not ours, nobody's.
+            (Some(Why::Reconciled), false) if self.estate.ours.contains(part) => Verdict::Leave(Why::Reconciled),
             (_, false) => Verdict::Leave(foreign()),
         };
         Finding { what, name: Some(self.name.clone()), verdict }

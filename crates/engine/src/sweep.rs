@@ -3,9 +3,10 @@
 //!
 //! It works from the machines backwards: whatever stands there under a name that nobody looks after is
 //! looked at with every trial that Stripe ever had of that name. A name with a trial that is not over
-//! is the reconciler's and is handed to it. It holds a name as a pass does, so that the two never work
+//! is the reconciler's and is handed to it; of a name that is looked after it only tells. It holds a name as a pass does, so that the two never work
 //! on one at once, and it never removes what it has not just looked at.
 
+mod living;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use tamesuke_domain::trial::{Subscription, Trial};
 use crate::engine::{Engine, lock};
 use crate::queue::Again;
 use crate::resync::Pace;
+use living::Living;
 use standing::{Standing, on_machines};
 
 /// Calls that one part may need: a running container is stopped first.
@@ -67,7 +69,7 @@ impl Engine {
     /// it must hold the lease.
     pub async fn sweep_alone(&self, hand: Hand) -> Result<Report, Fault> {
         self.list_stripe(Pace::Nobody).await?;
-        self.sweep(hand).await
+        self.sweep(hand, Living::All).await
     }
 
     /// The sweep after a listing.
@@ -75,7 +77,7 @@ impl Engine {
         if self.ports.lease.role() != Role::Worker {
             return;
         }
-        match self.sweep(Hand::Remove).await {
+        match self.sweep(Hand::Remove, Living::Crowded).await {
             Ok(report) => self.tell(&report),
             Err(fault) => tracing::warn!(error = %fault.chain(), "a sweep could not list the machines"),
         }
@@ -90,7 +92,7 @@ impl Engine {
         }
     }
 
-    async fn sweep(&self, hand: Hand) -> Result<Report, Fault> {
+    async fn sweep(&self, hand: Hand, living: Living) -> Result<Report, Fault> {
         let (began, _) = self.now();
         let listing = self.ports.inventory.list(began).await?;
         let (standing, mut findings) = on_machines(&listing, self.settings.policy.vmids);
@@ -100,7 +102,9 @@ impl Engine {
             let known = self.names.known(&name);
             let looked_after = !known.subscriptions.is_empty() || !known.checkouts.is_empty();
             if looked_after {
-                findings.extend(seen.uncertified(&name));
+                if living.includes(&seen) {
+                    findings.extend(self.tell_of_living(&name, began, &seen).await);
+                }
                 continue;
             }
             let settled = lock(&self.last_sweep).settled.get(&name).filter(|(then, _)| *then == seen).cloned();

@@ -112,6 +112,15 @@ struct TaskView {
     exitstatus: Option<String>,
 }
 
+impl TaskView {
+    /// How the task ended, with Proxmox's words where it was not well; none while it runs.
+    fn ended(self) -> Option<Result<(), String>> {
+        let exit = (self.status == "stopped").then(|| self.exitstatus.unwrap_or_default())?;
+        let well = exit == "OK" || exit.starts_with("WARNINGS");
+        Some(if well { Ok(()) } else { Err(exit) })
+    }
+}
+
 fn is_one(value: &serde_json::Value) -> bool {
     value.as_u64() == Some(1) || value.as_str() == Some("1") || value.as_bool() == Some(true)
 }
@@ -202,10 +211,8 @@ impl Proxmox {
         while self.clock.monotonic().since(began) < TASK_MAX {
             // A task that can't be asked after goes on all the same: its outcome is not known.
             let view: TaskView = self.get("read a task", &status).await.map_err(|fault| errand.unclear(fault))?;
-            if view.status == "stopped" {
-                let exit = view.exitstatus.unwrap_or_default();
-                let well = exit == "OK" || exit.starts_with("WARNINGS");
-                return if well { Ok(()) } else { Err(errand.retryable(None, format!("the task ended with: {exit}"))) };
+            if let Some(ended) = view.ended() {
+                return ended.map_err(|exit| errand.retryable(None, format!("the task ended with: {exit}")));
             }
             self.clock.sleep_until(self.clock.monotonic().plus(TASK_POLL)).await;
         }

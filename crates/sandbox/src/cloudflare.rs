@@ -105,7 +105,7 @@ impl System for CloudflareSystem {
         let left = limit::left(world);
         reply
             .with_header("Ratelimit", format!("\"default\";r={left};t=300"))
-            .with_header("Ratelimit-Policy", "\"default\";q=1200;w=300")
+            .with_header("Ratelimit-Policy", "\"burst\";q=100;w=60")
     }
 }
 

@@ -150,6 +150,9 @@ fn plant(world: &Arc<World>, call: &Call, parts: &[&str]) -> Result<Reply, Strin
             if let Some(lock) = given.get("lock") {
                 guest.lock = lock.as_str().map(str::to_owned);
             }
+            if let Some(ha) = given.get("ha").and_then(Value::as_bool) {
+                guest.ha = ha;
+            }
             match given.get("status").and_then(Value::as_str) {
                 Some("running") => guest.started_ms = Some(world.clock.now_millis()),
                 Some(_) => guest.started_ms = None,

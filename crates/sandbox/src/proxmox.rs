@@ -22,6 +22,8 @@ pub(crate) struct Guest {
     pub(crate) vmid: u64,
     pub(crate) hostname: String,
     pub(crate) template: bool,
+    /// Whether high availability looks after it.
+    pub(crate) ha: bool,
     pub(crate) lock: Option<String>,
     /// When it was started, in the world's milliseconds; none while it is stopped.
     pub(crate) started_ms: Option<i64>,
@@ -137,6 +139,7 @@ impl Guest {
             vmid,
             hostname: hostname.to_owned(),
             template: false,
+            ha: false,
             lock: None,
             started_ms: None,
             created_ms: now_ms,
@@ -148,7 +151,7 @@ impl Guest {
     pub(crate) fn show(&self) -> Value {
         let status = if self.started_ms.is_some() { "running" } else { "stopped" };
         json!({"vmid": self.vmid, "node": "odin", "kind": "lxc", "hostname": self.hostname, "status": status,
-            "lock": self.lock, "template": self.template, "config": self.config})
+            "lock": self.lock, "template": self.template, "ha": self.ha, "config": self.config})
     }
 }
 

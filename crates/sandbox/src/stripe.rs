@@ -85,6 +85,8 @@ pub(crate) struct Stripe {
     /// The world's now, as of the call that is being answered.
     now_ms: i64,
     events_lag_ms: i64,
+    /// Whether the portal has settings, as of the call that is being answered.
+    portal_configured: bool,
     waiting: VecDeque<Delivery>,
     delivered: Vec<Value>,
 }

@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) records_max: usize,
     /// How long Stripe's search does not find what was just made, unscaled.
     pub(crate) search_lag_ms: u64,
+    /// Whether somebody has saved the customer portal's settings, without which it can't be opened.
+    pub(crate) portal_configured: bool,
     /// How long Stripe's list of events lacks the newest, unscaled.
     pub(crate) events_lag_ms: u64,
     /// How long a Proxmox ticket lives, by the world's clock.
@@ -73,6 +75,7 @@ impl Settings {
             tunnels_max: 1_000,
             records_max: 1_000,
             search_lag_ms: 1_000,
+            portal_configured: true,
             events_lag_ms: 0,
             ticket_secs: 7_200,
             cloudflare_calls_max: 0,

@@ -75,6 +75,9 @@ pub(crate) enum Unreadable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use tamesuke_domain::drawn::each_kind;
 
     #[test]
     fn words_that_may_hold_a_mail_address_are_left_out() {
@@ -88,5 +91,49 @@ mod tests {
     fn a_body_that_is_not_stripes_still_gives_its_status() {
         let error = ApiError::read(502, b"<html>Bad gateway</html>", None);
         assert_eq!((error.status, error.kind.as_str()), (502, "no error object"));
+    }
+    /// A field of an error object, or of none of Stripe's.
+    fn field(values: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value = Value> {
+        prop_oneof![12 => values, 2 => Just(Value::Null), 1 => Just(json!(5)), 1 => Just(json!({"a": []}))]
+    }
+
+    #[test]
+    fn an_error_of_any_shape_gives_its_status_and_words_only_with_codes_whose_words_are_safe() {
+        let code = prop_oneof![2 => prop::sample::select(TELLING.to_vec()).prop_map(Value::from), 2 => Just(json!("email_invalid")), 1 => "[b-m_]{0,12}".prop_map(Value::from)];
+        let message = Just(json!("no such thing: taro@example.jp"));
+        let error = (
+            field(Just(json!("card_error"))),
+            field(code),
+            field("[b-m\\[\\]]{0,9}".prop_map(Value::from)),
+            field(message),
+        );
+        let error = error.prop_map(
+            |(kind, code, param, message)| json!({"type": kind, "code": code, "param": param, "message": message}),
+        );
+        let body = prop_oneof![8 => error.prop_map(|error| json!({"error": error}).to_string()), 1 => Just("{}".to_owned()), 1 => "[ -~]{0,30}"];
+        let status = prop_oneof![Just(404_u16), 400_u16..600];
+        each_kind(&["told", "kept back", "no error object"], &(status, body), |(status, body)| {
+            let sent = serde_json::from_str::<Value>(&body).unwrap_or_default();
+            let reads = |name: &str| sent["error"][name].is_string() || sent["error"][name].is_null();
+            let whole = ["type", "code", "param", "message"].into_iter().all(reads);
+            let text = |name: &str| if whole { sent["error"][name].as_str().unwrap_or_default() } else { "" };
+            let seen = ApiError::read(status, body.as_bytes(), None);
+            let telling = TELLING.contains(&text("code"));
+            let told = seen.to_string();
+            prop_assert!(told.strip_prefix("status ").is_some_and(|rest| rest.starts_with(&status.to_string())));
+            prop_assert_eq!((seen.code.as_str(), seen.param.as_str()), (text("code"), text("param")));
+            prop_assert_eq!(seen.message.as_str(), if telling { text("message") } else { "" });
+            prop_assert_eq!(told.contains("taro"), telling && !text("message").is_empty());
+            prop_assert_eq!(seen.is_missing(), status == 404 || text("code") == "resource_missing");
+            let named = !text("type").is_empty();
+            prop_assert_eq!(seen.kind.as_str(), if named { text("type") } else { "no error object" });
+            Ok(if !named {
+                "no error object"
+            } else if telling {
+                "told"
+            } else {
+                "kept back"
+            })
+        });
     }
 }

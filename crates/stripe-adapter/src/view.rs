@@ -237,3 +237,6 @@ impl CustomerView {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ fn fixed(body: &'static str) -> HttpResponse {
 
 fn webhook(secret: &str, request: &HttpRequest, body: &[u8]) -> HttpResponse {
     let header = request.headers().get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    #[expect(clippy::disallowed_methods, reason = "signatures are judged by this machine's clock")]
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
     match verify(&[secret], header, body, now) {

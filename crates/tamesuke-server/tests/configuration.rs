@@ -23,6 +23,7 @@ const NEEDED: [&str; 12] = [
 
 #[expect(clippy::unwrap_used, reason = "a binary that does not start is a failed test")]
 fn serve(variables: &[(&str, &[u8])]) -> (Output, String) {
+    #[expect(clippy::disallowed_methods, reason = "the real binary is what is tested")]
     let mut command = Command::new(env!("CARGO_BIN_EXE_tamesuke-server"));
     command.env_clear().current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     for (name, value) in variables {

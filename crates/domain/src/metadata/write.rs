@@ -67,7 +67,8 @@ fn mail_text(mark: &MailMark) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::letter::MailKind;
+    use crate::drawn::each_kind;
+    use crate::letter::{MailKind, TRIES_MAX};
     use crate::metadata::{Reason, Record};
     use crate::time::Timestamp;
     use proptest::prelude::*;
@@ -151,6 +152,122 @@ mod tests {
             let error = Record::read(&stored, &Metadata::new()).unwrap_err();
             assert_eq!(error.key, key, "{value}");
         }
+    }
+
+    fn moments() -> impl Strategy<Value = Timestamp> {
+        prop_oneof![0_i64..=2_000_000_000, Just(i64::MAX)].prop_map(Timestamp::from_unix)
+    }
+
+    fn mail_marks() -> impl Strategy<Value = MailMark> {
+        let kind = prop_oneof![Just(MailKind::Welcome), Just(MailKind::ThankYou), Just(MailKind::Apology)];
+        let stage = prop_oneof![
+            (1..=TRIES_MAX).prop_map(Stage::Try),
+            Just(Stage::Sent),
+            Just(Stage::Lost),
+            Just(Stage::Skipped)
+        ];
+        (kind, stage, moments()).prop_map(|(kind, stage, at)| MailMark { kind, stage, at })
+    }
+
+    fn changes() -> impl Strategy<Value = Change> {
+        let attempt = (1_u32.., moments(), 0_i64..1_000_000)
+            .prop_map(|(count, first, later)| Change::Attempt(Attempt { count, first, last: first.plus_secs(later) }));
+        let ready = (
+            100_u32..=999_999_999,
+            "https://[a-z0-9.-]{1,30}",
+            "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+            mail_marks(),
+        )
+            .prop_map(|(vmid, url, tunnel, mail)| {
+                let recorded =
+                    Recorded { vmid: vmid.to_string().parse().unwrap(), url, tunnel: tunnel.parse().unwrap() };
+                Change::Ready(recorded, mail)
+            });
+        let refused = (prop::sample::select(Reason::ALL.to_vec()), moments())
+            .prop_map(|(reason, at)| Change::Refused(Refusal { reason, at }));
+        let refund = prop_oneof![
+            "(re|pyr)_[A-Za-z0-9]{1,24}".prop_map(|id| RefundMark::Refunded(id.parse().unwrap())),
+            Just(RefundMark::Nothing),
+            Just(RefundMark::Disputed),
+        ];
+        prop_oneof![attempt, ready, refused, refund.prop_map(Change::Refund), mail_marks().prop_map(Change::Mail)]
+    }
+
+    #[test]
+    fn whatever_is_written_reads_back_as_it_was_meant_and_writing_twice_is_writing_once() {
+        each_kind(&["attempt", "ready", "refused", "refund", "mail"], &changes(), |change| {
+            let mut stored = base();
+            stored.extend(change.entries());
+            let record =
+                Record::read(&stored, &Metadata::new()).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let mut twice = stored.clone();
+            twice.extend(change.entries());
+            prop_assert_eq!(twice, stored);
+            prop_assert!(change.entries().values().all(|value| value.len() <= 500), "Stripe's limit");
+            let untouched = Record::read(&base(), &Metadata::new()).unwrap();
+            let (expected, kind) = match change {
+                Change::Attempt(attempt) => (Record { attempt: Some(attempt), ..untouched }, "attempt"),
+                Change::Ready(recorded, mail) => {
+                    (Record { recorded: Some(recorded), mail: Some(mail), ..untouched }, "ready")
+                }
+                Change::Refused(refusal) => (Record { refused: Some(refusal), ..untouched }, "refused"),
+                Change::Refund(mark) => (Record { refund: Some(mark), ..untouched }, "refund"),
+                Change::Mail(mark) => (Record { mail: Some(mark), ..untouched }, "mail"),
+            };
+            prop_assert_eq!(record, expected);
+            Ok(kind)
+        });
+    }
+
+    /// A stored text of ours with one character taken out, put in or changed.
+    fn edited() -> impl Strategy<Value = (String, String)> {
+        let noise = prop_oneof![4 => "[0-9a-z:@_-]", 1 => "\\PC", 1 => Just(String::new())];
+        (changes(), any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<bool>(), noise).prop_map(
+            |(change, which, at, over, noise)| {
+                let entries: Vec<(String, String)> = change.entries().into_iter().collect();
+                let (key, value) = which.get(&entries).clone();
+                let at = at.index(value.len());
+                let rest = if over { &value[at + 1..] } else { &value[at..] };
+                (key, format!("{}{noise}{rest}", &value[..at]))
+            },
+        )
+    }
+
+    #[test]
+    fn an_edited_text_is_read_for_what_it_says_or_named_and_never_passed_over() {
+        each_kind(&["taken", "refused"], &edited(), |(key, value)| {
+            let mut stored = base();
+            if ["vmid", "url", "tunnel_id"].contains(&key.as_str()) {
+                stored.extend(
+                    [("vmid", "9001"), ("url", "x"), ("tunnel_id", "c1744f8b-faa1-48a4-9e5c-02ac921467fa")]
+                        .map(|(key, value)| (key.to_owned(), value.to_owned())),
+                );
+            }
+            stored.insert(key.clone(), value.clone());
+            let record = match Record::read(&stored, &Metadata::new()) {
+                Ok(record) => record,
+                Err(error) => {
+                    prop_assert_eq!(error.key, key);
+                    return Ok("refused");
+                }
+            };
+            let told = match key.as_str() {
+                "tmsk_attempt" => record.attempt.map(Change::Attempt),
+                "tmsk_refused" => record.refused.map(Change::Refused),
+                "tmsk_refund" => record.refund.map(Change::Refund),
+                "tmsk_mail" => record.mail.map(Change::Mail),
+                _ => return Ok("taken"),
+            };
+            let again = told.and_then(|change| change.entries().remove(&key));
+            // Leading noughts are the one thing that may be lost.
+            let plain = |text: &str| {
+                text.split([':', '@'])
+                    .map(|part| part.trim_start_matches("try").trim_start_matches('0').to_owned())
+                    .collect::<Vec<_>>()
+            };
+            prop_assert_eq!(again.as_deref().map(plain), Some(plain(&value)), "{}={}", key, value);
+            Ok("taken")
+        });
     }
 
     proptest! {

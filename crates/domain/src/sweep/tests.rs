@@ -224,6 +224,37 @@ fn a_name_with_a_trial_that_is_not_over_is_left_to_the_reconciler() {
 }
 
 #[test]
+fn what_is_not_ours_under_a_living_name_is_told_as_such_beside_what_the_reconciler_looks_after() {
+    let live = with(over(), |t| {
+        t.subscription.status = Status::Active;
+        t.record.mail = Some(MailMark { kind: MailKind::Welcome, stage: Stage::Sent, at: at(60) });
+    });
+    let mut crowded = left_over();
+    crowded.containers.extend([container(9500, "acme"), container(9600, "acme"), container(9700, "rescue")]);
+    crowded.tunnels.push(tunnel(OTHER, "service-9600-acme", DAY_SECS));
+    crowded.records.push(DnsRecord { id: "r9".parse().unwrap(), kind: "TXT".into(), content: "x".into() });
+    let kept = "of acme: a trial of that name is not over, the service looks after it";
+    check(
+        &[live],
+        &crowded,
+        2 * DAY_SECS,
+        &[
+            &format!("leave DNS record r1 (CNAME) {kept}"),
+            "leave DNS record r9 (TXT) of acme: it leads to no tunnel of ours",
+            &format!("leave metadata file {kept}"),
+            &format!("leave container 9001 {kept}"),
+            "leave container 9500 of acme: there is no tunnel service-9500-acme",
+            "leave container 9600 of acme: its tunnel service-9600-acme is not ours",
+            "leave container 9700 of acme: its own configuration has another host name",
+            &format!("leave tunnel {OURS} (service-9001-acme) {kept}"),
+            &format!(
+                "leave tunnel {OTHER} (service-9600-acme) of acme: it was made outside every attempt's window and no trial recorded it"
+            ),
+        ],
+    );
+}
+
+#[test]
 fn grace_counts_from_the_last_thing_that_happened_to_the_name() {
     let mail = 7 * DAY_SECS;
     let left = judged(&[over()], &left_over(), mail + 3_000);

@@ -17,7 +17,13 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    /// Guests under a name that is looked after for which there is no birth certificate.
+    /// Whether this is more than one trial is made of, or is not of one piece.
+    pub(super) fn is_crowded(&self) -> bool {
+        let certified = |vmid: &Vmid| self.tunnels.iter().any(|(_, certified)| certified == vmid);
+        self.tunnels.len() > 1 || self.guests.len() > 1 || !self.guests.iter().all(certified)
+    }
+
+    /// Guests under a name that is worked on just now for which there is no birth certificate.
     pub(super) fn uncertified(&self, name: &Subdomain) -> Vec<Finding> {
         let lacks = |vmid: &&Vmid| !self.tunnels.iter().any(|(_, certified)| certified == *vmid);
         self.guests
@@ -105,6 +111,28 @@ mod tests {
             ["leave container 9003: its name is not a trial's", "leave container 9004: its name is not a trial's",]
         );
         assert!(names[&"acme".parse().unwrap()].uncertified(&"acme".parse().unwrap()).is_empty());
+    }
+
+    fn standing(guests: &[u64], tunnels: &[u64]) -> Standing {
+        let tunnel =
+            |number: &u64| (format!("c1744f8b-faa1-48a4-9e5c-02ac9214{number}").parse().unwrap(), vmid(*number));
+        Standing {
+            guests: guests.iter().copied().map(vmid).collect(),
+            tunnels: tunnels.iter().map(tunnel).collect(),
+            record: true,
+        }
+    }
+
+    #[test]
+    fn a_living_name_with_more_than_one_trials_parts_or_a_guest_without_certificate_is_crowded() {
+        for (guests, tunnels) in
+            [(&[9001, 9500][..], &[9001, 9500][..]), (&[9001], &[9001, 9600]), (&[9500], &[9001]), (&[9500], &[])]
+        {
+            assert!(standing(guests, tunnels).is_crowded(), "{guests:?} {tunnels:?}");
+        }
+        for (guests, tunnels) in [(&[][..], &[][..]), (&[], &[9001]), (&[9001], &[9001])] {
+            assert!(!standing(guests, tunnels).is_crowded(), "{guests:?} {tunnels:?}");
+        }
     }
 
     #[test]

@@ -124,6 +124,7 @@ impl Process {
         lock_file: &PathBuf,
         order: RunOrder,
     ) -> std::io::Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "here it gets its group, its environment and its time limit")]
         let mut command = Command::new(&settings.python);
         command
             .args(["-u", "-c", BRIDGE])
@@ -234,80 +235,4 @@ fn environment(settings: &BridgeSettings) -> BTreeMap<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::sync::Mutex;
-
-    const READY: &[u8] = br#"{"outcome":"ready","vmid":9001,"tunnel_id":"t","url":"https://a.b","status":"active"}"#;
-
-    #[test]
-    fn the_last_line_is_the_outcome_whatever_stands_before_it() {
-        let ready = Some(Outcome::Ready { vmid: 9001, tunnel_id: "t".to_owned() });
-        assert_eq!(Outcome::read(READY), ready);
-        assert_eq!(Outcome::read(&[b"{\"outcome\":\"busy\"}\n\xff\n", READY, b"\n\n"].concat()), ready);
-        assert_eq!(Outcome::read(b"{\"outcome\":\"busy\"}"), Some(Outcome::Busy));
-    }
-
-    #[test]
-    fn what_is_no_outcome_is_none_and_not_a_success() {
-        for odd in [
-            &b""[..],
-            b"\n\n",
-            b"ready",
-            b"{}",
-            b"{\"outcome\":\"ready\"}",
-            b"{\"outcome\":\"ready\",\"vmid\":\"9001\",\"tunnel_id\":\"t\"}",
-            b"{\"outcome\":\"ready\",\"vmid\":-1,\"tunnel_id\":\"t\"}",
-            b"{\"outcome\":\"splendid\"}",
-            &READY[..READY.len() - 1],
-        ] {
-            assert_eq!(Outcome::read(odd), None, "{}", String::from_utf8_lossy(odd));
-        }
-    }
-
-    /// The last step heard of when output arrives cut like this.
-    fn heard(output: &[u8], cuts: &[usize]) -> u8 {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let (mut into, from) = tokio::io::duplex(64 * 1024);
-            let step = Mutex::new(0);
-            let write = async {
-                let mut rest = output;
-                for cut in cuts {
-                    let (now, later) = rest.split_at((*cut).min(rest.len()));
-                    into.write_all(now).await.unwrap();
-                    tokio::task::yield_now().await;
-                    rest = later;
-                }
-                into.write_all(rest).await.unwrap();
-                drop(into);
-            };
-            let read = follow(Some(from), |seen| *step.lock().unwrap() = seen);
-            let (followed, ()) = futures_util::future::join(read, write).await;
-            followed.unwrap();
-            step.into_inner().unwrap()
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn no_output_makes_the_reader_of_outcomes_panic(output in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Outcome::read(&output);
-        }
-
-        #[test]
-        fn steps_are_heard_alike_however_the_bytes_are_cut(
-            lines in proptest::collection::vec("([1-9]|10)\\. \\[OK\\] トンネル\\PC{0,10}[\n\r]", 0..6),
-            cuts in proptest::collection::vec(1_usize..9, 0..20),
-        ) {
-            let output = lines.concat();
-            prop_assert_eq!(heard(output.as_bytes(), &cuts), heard(output.as_bytes(), &[]));
-        }
-
-        #[test]
-        fn no_bytes_keep_the_follower_from_the_end(output in proptest::collection::vec(any::<u8>(), 0..300), cuts in proptest::collection::vec(1_usize..9, 0..20)) {
-            prop_assert!(heard(&output, &cuts) <= 10);
-        }
-    }
-}
+mod tests;

@@ -42,6 +42,7 @@ fn step_of(line: &str) -> Option<u8> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use tamesuke_domain::drawn::each_kind;
 
     #[track_caller]
     fn check(chunks: &[&str], expected: u8) {
@@ -67,12 +68,56 @@ mod tests {
         check(&["5. [OK] x\n3. [OK] y\n"], 5);
     }
 
-    proptest! {
-        #[test]
-        fn no_output_makes_the_reader_panic_or_leave_the_ten_steps(text in "\\PC{0,200}") {
-            let mut steps = Steps::default();
-            let _ = steps.feed(&text);
-            prop_assert!(steps.step <= STEP_MAX && steps.line.len() <= LINE_MAX + 4);
-        }
+    /// What a run prints: steps, what looks like one, lines without end, and ends of both kinds.
+    fn drawn_output() -> impl Strategy<Value = String> {
+        let line = prop_oneof![
+            4 => "([1-9]|10)\\. \\[OK\\] [a-z. トンネル]{0,12}",
+            2 => "([0-9]|1[0-9]|0[1-9]|[a-z])\\.? ?\\[(OK|WAIT|ok)\\] ?x",
+            1 => " ([1-9])\\. \\[OK\\] x",
+            1 => "\\PC{0,40}",
+            1 => Just("x".repeat(LINE_MAX + 7) + "9. [OK] x"),
+            1 => Just("2. [OK] ".to_owned() + &"た".repeat(LINE_MAX)),
+        ];
+        let end = prop_oneof![2 => Just("\n"), 2 => Just("\r"), 1 => Just("\r\n"), 1 => Just("")];
+        proptest::collection::vec((line, end).prop_map(|(line, end)| line + end), 0..8).prop_map(|lines| lines.concat())
+    }
+
+    /// The highest step in it, told by its lines as a whole.
+    fn highest(output: &str) -> u8 {
+        let done = |step: &u8| {
+            let (plain, padded) = (format!("{step}. [OK] "), format!("{step:02}. [OK] "));
+            output.split(['\n', '\r']).any(|line| line.starts_with(&plain) || line.starts_with(&padded))
+        };
+        (1..=10).rev().find(done).unwrap_or(0)
+    }
+
+    #[test]
+    fn exactly_the_steps_at_a_lines_start_are_heard_each_higher_than_the_last() {
+        let cuts = proptest::collection::vec(any::<prop::sample::Index>(), 0..6);
+        each_kind(&["no step", "steps", "line cut off"], &(drawn_output(), cuts), |(output, cuts)| {
+            let letters: Vec<char> = output.chars().collect();
+            let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(letters.len() + 1)).collect();
+            at.extend([0, letters.len()]);
+            at.sort_unstable();
+            let (mut steps, mut heard, mut full) = (Steps::default(), 0, false);
+            for ends in at.windows(2) {
+                let piece: String = letters[ends[0]..ends[1]].iter().collect();
+                if let Some(step) = steps.feed(&piece) {
+                    prop_assert!(step > heard, "{step} after {heard}");
+                    heard = step;
+                }
+                // One character may begin below the limit and end above it.
+                prop_assert!(steps.line.len() < LINE_MAX + 4);
+                full |= steps.line.len() >= LINE_MAX;
+            }
+            prop_assert_eq!(heard, highest(&output));
+            Ok(if full {
+                "line cut off"
+            } else if heard > 0 {
+                "steps"
+            } else {
+                "no step"
+            })
+        });
     }
 }

@@ -53,6 +53,9 @@ pub(super) fn answer(world: &Arc<World>, call: &Call) -> Reply {
         return failed(404, "no such file");
     };
     let method = call.method.as_str();
+    if call.header("transfer-encoding").eq_ignore_ascii_case("chunked") {
+        return failed(501, "chunked transfer encoding not supported");
+    }
     if matches!(method, "GET" | "DELETE") && !call.body.is_empty() {
         return failed(501, &format!("Unexpected content for method '{method}'"));
     }

@@ -144,7 +144,7 @@ pub(super) fn one(world: &Arc<World>, call: &Call, vmid: u64, rest: &[&str], use
         ("PUT", ["config"]) => configure(state.find(vmid), call),
         ("GET", ["status", "current"]) => {
             let mut view = summary(&guest, now_ms);
-            view["ha"] = json!({"managed": 0});
+            view["ha"] = json!({"managed": i32::from(guest.ha)});
             data(&view)
         }
         ("GET", []) => data(&json!([{"subdir": "config"}, {"subdir": "status"}, {"subdir": "interfaces"}])),
@@ -197,12 +197,18 @@ pub(super) fn one(world: &Arc<World>, call: &Call, vmid: u64, rest: &[&str], use
         }
         ("POST", ["status", "stop" | "shutdown"]) => not_running(),
         ("DELETE", []) => {
-            let force = parameters(call).get("force").and_then(|text| truth(text)).unwrap_or(false);
+            let given = parameters(call);
+            let asked = |name: &str| given.get(name).and_then(|text| truth(text)).unwrap_or(false);
+            let force = asked("force");
             if let Some(lock) = &guest.lock {
                 return failed(500, &format!("CT is locked ({lock})"));
             }
             if guest.config.get("protection").is_some_and(|on| on == "1") {
                 return failed(500, &format!("can't remove CT {vmid} - protection mode enabled"));
+            }
+            if guest.ha && !asked("purge") {
+                let why = format!("unable to remove CT {vmid} - used in HA resources and purge parameter not set.");
+                return failed(500, &why);
             }
             if running && !force {
                 return failed(500, &format!("unable to destroy CT {vmid} - container is running"));

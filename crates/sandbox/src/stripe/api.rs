@@ -44,6 +44,7 @@ pub(super) fn answer(world: &Arc<World>, call: &Call, request_id: &str) -> Reply
     state.now_ms = world.clock.now_millis();
     state.search_lag_ms = i64::try_from(settings.search_lag_ms).unwrap_or(i64::MAX);
     state.events_lag_ms = i64::try_from(settings.events_lag_ms).unwrap_or(i64::MAX);
+    state.portal_configured = settings.portal_configured;
     let given = call.header("idempotency-key");
     let origin = Origin { request: request_id.to_owned(), key: (!given.is_empty()).then(|| given.to_owned()) };
     let Some(key) = key_of(call) else {

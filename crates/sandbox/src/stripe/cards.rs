@@ -46,6 +46,8 @@ const BROKEN: Decline = Decline {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Card {
     Good,
+    /// Good, once the bank's own page has been passed (3-D Secure).
+    Guarded,
     /// Paid later, at a till: the session completes unpaid.
     Later,
     Declined(Decline),
@@ -60,10 +62,13 @@ impl Card {
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
         match digits.as_str() {
             "4242424242424242" => Self::Good,
+            "4000000000003220" => Self::Guarded,
             "4000000000009995" => Self::Declined(NO_FUNDS),
             "4000000000000069" => Self::Declined(EXPIRED),
             "4000000000000127" => Self::Declined(WRONG_CVC),
             "4000000000000119" => Self::Declined(BROKEN),
+            // 4000000000000341, too: it can be attached to a customer, but no charge of it succeeds, and this
+            // page charges at once.
             _ => Self::Declined(GENERIC),
         }
     }
@@ -83,5 +88,31 @@ impl Card {
             "pm_card_chargeDeclinedProcessingError" => Self::Declined(BROKEN),
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_test_cards_do_what_they_are_known_for() {
+        assert_eq!(Card::of("4242 4242 4242 4242"), Card::Good);
+        assert_eq!(Card::of("4000-0000-0000-3220"), Card::Guarded);
+        for (end, reason) in [
+            ("0002", "generic_decline"),
+            ("0341", "generic_decline"),
+            ("9995", "insufficient_funds"),
+            ("0069", "expired_card"),
+            ("0127", "incorrect_cvc"),
+            ("0119", "processing_error"),
+        ] {
+            let Card::Declined(decline) = Card::of(&format!("400000000000{end}")) else {
+                panic!("{end} is no decline")
+            };
+            assert_eq!(decline.reason, reason, "{end}");
+        }
+        // By its name it can be attached, and no charge of it succeeds.
+        assert_eq!(Card::named("pm_card_chargeCustomerFail"), Some(Card::Declined(GENERIC)));
     }
 }

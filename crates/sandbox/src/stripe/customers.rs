@@ -102,6 +102,10 @@ pub(super) fn delete(state: &mut Stripe, id: &str, now: i64) -> Reply {
     Reply::json(200, &stub)
 }
 
+/// What Stripe says where nobody has saved the portal's settings.
+const NO_PORTAL: &str = "No configuration provided and your test mode default configuration has not been created. Provide a configuration or create your default by saving your customer portal settings in test mode at https://dashboard.stripe.com/test/settings/billing/portal.";
+
+/// The page that customers look after themselves on; without saved settings there is none (contracts, 2.10).
 pub(super) fn portal(state: &Stripe, params: &Params, now: i64) -> Reply {
     if let Some(reply) = params.refused(&[known::PORTAL_CREATE]) {
         return reply;
@@ -111,6 +115,9 @@ pub(super) fn portal(state: &Stripe, params: &Params, now: i64) -> Reply {
     };
     if state.find(customer).is_none() {
         return errors::missing_in("customer", "customer", customer);
+    }
+    if !state.portal_configured {
+        return errors::invalid(400, None, None, NO_PORTAL);
     }
     let id = Stripe::fresh("bps_");
     let session = json!({"id": id, "object": "billing_portal.session", "configuration": "bpc_sandbox", "created": now,

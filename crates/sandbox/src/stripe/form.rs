@@ -48,7 +48,7 @@ impl Params {
             .iter()
             .filter_map(|(known, value)| {
                 let field = known.strip_prefix(key)?.strip_prefix('[')?.strip_suffix(']')?;
-                (!field.contains('[')).then_some((field, value.as_str()))
+                (!field.contains("][")).then_some((field, value.as_str()))
             })
             .collect()
     }
@@ -124,6 +124,9 @@ pub(super) fn merge_metadata(object: &mut Value, params: &Params, key: &str) -> 
         metadata = Map::new();
     }
     for (field, value) in params.below(key) {
+        if field.contains(['[', ']']) {
+            return Some(errors::wrong(key, "Metadata keys can't contain square brackets."));
+        }
         if field.chars().count() > 40 || value.chars().count() > 500 {
             return Some(errors::wrong(key, "Metadata keys can be up to 40 and values up to 500 characters long."));
         }

@@ -15,6 +15,8 @@ const STYLE: &str = "body{font-family:'Hiragino Sans','Noto Sans JP',sans-serif;
 label{display:block;margin:1rem 0}input{display:block;width:100%;box-sizing:border-box;padding:.7rem;font-size:1rem;border:1px solid #8888;border-radius:8px}\
 button{width:100%;padding:.9rem;font-size:1.05rem;border:0;border-radius:8px;background:#0b5fff;color:#fff;cursor:pointer}a{display:block;text-align:center;margin:1rem}";
 
+const NOT_PROVEN: &str = "カード会社の認証ができませんでした。 We are unable to authenticate your payment method. Please choose a different payment method and try again.";
+
 fn frame(status: u16, title: &str, body: &str) -> Reply {
     let html = format!(
         "<!doctype html><html lang=\"ja\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style></head><body><main><p class=\"note\">これは試験用の支払い画面です。実際の請求はありません。<br>This is the sandbox's payment page. Nobody is charged.</p>{body}</main></body></html>"
@@ -43,6 +45,11 @@ pub(super) fn answer(world: &Arc<World>, call: &Call, id: &str) -> Reply {
         url::form_urlencoded::parse(&call.body).into_owned().collect();
     let later = match Card::of(given.get("card").map_or("", String::as_str)) {
         Card::Declined(why) => return form(&session, &format!("{} {}", why.japanese, why.message)),
+        Card::Guarded => match given.get("bank").map(String::as_str) {
+            Some("complete") => false,
+            Some(_) => return form(&session, NOT_PROVEN),
+            None => return bank(given.get("card").map_or("", String::as_str)),
+        },
         Card::Good => false,
         Card::Later => true,
     };
@@ -50,6 +57,20 @@ pub(super) fn answer(world: &Arc<World>, call: &Call, id: &str) -> Reply {
         Some(url) => Reply::empty(303).with_header("location", url),
         None => frame(409, "Done", "<h1>このページは終了しました</h1>"),
     }
+}
+
+/// The bank's own page, between the card's number and the payment (3-D Secure).
+fn bank(card: &str) -> Reply {
+    let body = format!(
+        "<h1>本人認証 / 3D Secure</h1><form method=\"post\"><input type=\"hidden\" name=\"card\" value=\"{}\">\
+         <p>カード会社の認証画面です。 Your bank asks whether it is you.</p>\
+         <button name=\"bank\" value=\"complete\">認証する / Complete</button></form>\
+         <form method=\"post\"><input type=\"hidden\" name=\"card\" value=\"{}\">\
+         <p><button name=\"bank\" value=\"fail\">認証しない / Fail</button></p></form>",
+        escape(card),
+        escape(card)
+    );
+    frame(200, "本人認証 / 3D Secure", &body)
 }
 
 fn form(session: &Value, error: &str) -> Reply {

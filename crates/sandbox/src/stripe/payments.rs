@@ -120,7 +120,7 @@ fn confirm(state: &mut Stripe, id: &str, params: &Params, now: i64) -> Reply {
     intent["payment_method"] = json!(method);
     intent["latest_charge"] = json!(charge_id);
     let decline = match card {
-        Card::Good | Card::Later => None,
+        Card::Good | Card::Guarded | Card::Later => None,
         Card::Declined(decline) => Some(decline),
     };
     state.put("charges", money::charge(&charge_id, &intent, decline.is_none(), now));

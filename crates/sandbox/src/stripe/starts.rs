@@ -137,7 +137,7 @@ fn begin(
         Some(Card::Declined(decline)) if params.get("payment_behavior") == Some("error_if_incomplete") => {
             return refused(state, &decline, (customer, money::total(price, quantity)), now);
         }
-        Some(Card::Good) => Outcome::Paid,
+        Some(Card::Good | Card::Guarded) => Outcome::Paid,
         Some(Card::Later) => Outcome::Awaited,
         Some(Card::Declined(_)) | None => Outcome::Incomplete,
     };

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use tamesuke_domain::drawn::each_kind;
 
 use super::*;
 use crate::cloudflare::{RecordView, TunnelView};
@@ -71,22 +72,124 @@ proptest! {
         let _ = open::<Vec<TunnelView>>(READ, &answer(status, &body));
         let _ = open::<RecordView>(WRITE, &answer(status, &body));
     }
+}
 
-    #[test]
-    fn no_error_object_makes_the_reader_panic_or_succeed(
-        status in 400_u16..600,
-        code in prop_oneof![any::<i64>().prop_map(Value::from), any::<String>().prop_map(Value::from), Just(Value::Null)],
-        message in prop_oneof![any::<String>().prop_map(Value::from), any::<u64>().prop_map(Value::from)],
-    ) {
-        let body = json!({"success": false, "errors": [{"code": code, "message": message}], "result": null}).to_string();
-        prop_assert!(opened(WRITE, status, &body).is_err());
-    }
+/// A value of some type that was not asked for.
+fn odd() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[ -~]{0,8}".prop_map(Value::from),
+        Just(json!([])),
+        Just(json!({"code": 1022})),
+    ]
+}
 
-    #[test]
-    fn a_tunnel_that_reads_has_a_true_id_and_a_time(id in "\\PC{0,40}", created in "\\PC{0,30}") {
-        let view = TunnelView { id: id.clone(), name: String::new(), created_at: Some(created), deleted_at: None };
-        if let Some(tunnel) = view.parse() {
-            prop_assert_eq!(tunnel.id.as_str(), id);
+fn field(right: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value = Option<Value>> {
+    prop_oneof![8 => right.prop_map(Some), 1 => odd().prop_map(Some), 1 => Just(None)]
+}
+
+fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
+    fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+fn drawn_errors() -> impl Strategy<Value = Value> {
+    let code = field(
+        prop_oneof![2 => Just(1022_i64), 2 => Just(81_044), 2 => 0_i64..20_000, 1 => any::<i64>()]
+            .prop_map(Value::from),
+    );
+    let message = field("[ -~\n]{0,30}".prop_map(Value::from));
+    let error = (code, message).prop_map(|(code, message)| object([("code", code), ("message", message)]));
+    let errors = field(proptest::collection::vec(prop_oneof![9 => error, 1 => odd()], 0..3).prop_map(Value::from));
+    let result = prop_oneof![Just(None), Just(Some(Value::Null)), odd().prop_map(Some)];
+    (errors, result)
+        .prop_map(|(errors, result)| object([("success", Some(json!(false))), ("errors", errors), ("result", result)]))
+}
+
+/// The first error of an envelope whose errors all read.
+fn first_code(envelope: &Value) -> Option<i64> {
+    let errors = envelope.get("errors")?.as_array()?;
+    let reads = |error: &Value| match error {
+        Value::Object(fields) => {
+            fields.get("code").is_some_and(Value::is_i64) && fields.get("message").is_none_or(Value::is_string)
         }
-    }
+        // serde takes a list of the fields' values for an object, too.
+        _ => false,
+    };
+    errors.iter().all(reads).then(|| errors.first()?.get("code")?.as_i64()).flatten()
+}
+
+#[test]
+fn an_error_of_any_shape_is_never_a_success_and_an_absence_only_where_it_says_so() {
+    let status = prop_oneof![3 => 400_u16..404, 1 => Just(404_u16), 1 => Just(409), 1 => Just(429), 2 => 500_u16..600];
+    let kinds = ["missing", "active", "refused", "retryable", "unknown"];
+    each_kind(&kinds, &(status, drawn_errors()), |(status, envelope)| {
+        let Err(denied) = opened(WRITE, status, &envelope.to_string()) else {
+            return Err(TestCaseError::fail("a success"));
+        };
+        let code = first_code(&envelope);
+        let seen = match denied {
+            Denied::Missing => "missing",
+            Denied::ActiveConnections => "active",
+            Denied::Other(fault) => {
+                let chain = fault.chain();
+                prop_assert!(chain.contains(&format!("status {status}: ")) && !chain.contains('\n'), "{chain}");
+                prop_assert_eq!(
+                    code.map(|code| chain.contains(&format!("code {code},"))),
+                    code.map(|_| true),
+                    "{}",
+                    chain
+                );
+                match fault {
+                    Fault::Refused { .. } => "refused",
+                    Fault::Retryable { .. } => "retryable",
+                    Fault::Unknown { .. } => "unknown",
+                }
+            }
+        };
+        let expected = match (code, status) {
+            (Some(1022), _) => "active",
+            (Some(81_044), _) | (_, 404) => "missing",
+            (_, 409 | 429) => "retryable",
+            (_, 500..) => "unknown",
+            _ => "refused",
+        };
+        prop_assert_eq!(seen, expected, "{} {}", status, envelope);
+        Ok(seen)
+    });
+}
+
+/// Days from 1970 to the first of a year, counted one by one.
+fn days_before(year: i64) -> i64 {
+    (1970..year).map(|year| if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) { 366 } else { 365 }).sum()
+}
+
+#[test]
+fn a_tunnel_that_reads_has_a_true_id_and_the_time_it_was_made() {
+    let id = prop_oneof![
+        5 => "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        1 => "[0-9A-F]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        1 => "[0-9a-f]{32}",
+        1 => "[0-9a-f-]{36}",
+        1 => "[ -~]{0,40}",
+    ];
+    let time = (1970_i64..2100, 1_i64..=31, 0_i64..24, 0_i64..60, 0_i64..60, "(\\.[0-9]{1,9})?").prop_map(
+        |(year, day, hour, minute, second, part)| {
+            let text = format!("{year}-01-{day:02}T{hour:02}:{minute:02}:{second:02}{part}Z");
+            (Some(text), Some((days_before(year) + day - 1) * 86_400 + hour * 3_600 + minute * 60 + second))
+        },
+    );
+    let odd = prop_oneof![Just("2026-13-01T00:00:00Z"), Just("2026-11-01"), Just(""), Just("1790000000")];
+    let created =
+        prop_oneof![6 => time, 1 => odd.prop_map(|odd| (Some(odd.to_owned()), None)), 1 => Just((None, None))];
+    each_kind(&["taken", "refused"], &(id, "[a-z0-9-]{0,20}", created), |(id, name, (created, moment))| {
+        let shape: String = id.chars().map(|c| if "0123456789abcdef".contains(c) { 'x' } else { c }).collect();
+        let moment = moment.filter(|_| shape == "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+        let view = TunnelView { id: id.clone(), name: name.clone(), created_at: created, deleted_at: None };
+        let seen = view.parse().map(|tunnel| (tunnel.id.to_string(), tunnel.name, tunnel.created.as_unix()));
+        let kind = if seen.is_some() { "taken" } else { "refused" };
+        prop_assert_eq!(seen, moment.map(|moment| (id, name, moment)));
+        Ok(kind)
+    });
 }
