@@ -148,21 +148,18 @@ fn planted(arguments: &Arguments) -> bool {
         plant(Some(fault));
         let campaign = campaign::run(arguments.range(1));
         let name = format!("{fault:?}");
-        match campaign.violations.first() {
-            Some((seed, violation)) => {
-                let within = seed - arguments.first_seed + 1;
-                // A seed that fails without the fault shows nothing of it.
-                plant(None);
-                let clean = simulation::run(*seed, &Muted::default(), Detail::Hash).violation.is_none();
-                all &= clean;
-                let doubt = if clean { "" } else { "  NOT SHOWN: seed fails without the fault as well" };
-                println!("{name:<24} {within:>8}  {}: {}{doubt}", violation.invariant, violation.what);
-            }
-            None => {
-                all = false;
-                println!("{name:<24} {:>8}  NOT FOUND", format!(">{}", campaign.seeds));
-            }
-        }
+        let Some((seed, violation)) = campaign.violations.first() else {
+            all = false;
+            println!("{name:<24} {:>8}  NOT FOUND", format!(">{}", campaign.seeds));
+            continue;
+        };
+        let within = seed - arguments.first_seed + 1;
+        // A seed that fails without the fault shows nothing of it.
+        plant(None);
+        let clean = simulation::run(*seed, &Muted::default(), Detail::Hash).violation.is_none();
+        all &= clean;
+        let doubt = if clean { "" } else { "  NOT SHOWN: the seed fails without the fault as well" };
+        println!("{name:<24} {within:>8}  {}: {}{doubt}", violation.invariant, violation.what);
     }
     plant(None);
     println!("{}", if all { "every planted fault was found" } else { "FAILED: not every planted fault was found" });
