@@ -1,7 +1,7 @@
 /**
  * The service's API as the pages know it, with the world behind it made up.
  * Names choose the answer: `taken`, `leaving`, `held` and `slow` when checked;
- * `snatched`, `limited`, `down`, `lost` when ordered. Orders are in mock-trials.mjs.
+ * `snatched`, `goes`, `rival`, `limited`, `down`, `lost` when ordered. Orders are in mock-trials.mjs.
  * It keeps nothing but what was released, and never talks to anybody.
  */
 import { readFile } from "node:fs/promises";
@@ -35,6 +35,8 @@ const CHECKS = {
 
 const ORDERS = {
   snatched: (pick) => [409, { code: "subdomain_taken", field: "subdomain", detail: CHECKS.taken(pick).detail }],
+  goes: (pick) => [409, { code: "subdomain_leaving", field: "subdomain", detail: CHECKS.leaving(pick).detail, retry_after: 1 }],
+  rival: (pick) => [409, { code: "subdomain_reserved", field: "subdomain", detail: CHECKS.held(pick).detail, until: 1_796_000_000 }],
   limited: (pick) => [429, { code: "too_many_requests", retry_after: 60, detail: pick("操作が多すぎます。", "Too many requests.") }],
   down: (pick) => [503, { code: "stripe_unavailable", retry_after: 30, detail: pick("ただいまお支払いの画面を用意できません。", "The payment page can't be made just now.") }],
   lost: () => [500, "not json"],

@@ -20,6 +20,7 @@ export class Refusal extends Error {
  */
 export function waitInWords(secs) {
   const minutes = Math.ceil(secs / 60);
+  if (minutes === 1 && secs >= 60) return pick("約1分後", "in about a minute");
   return secs < 60 ? pick(`約${secs}秒後`, `in about ${secs} seconds`) : pick(`約${minutes}分後`, `in about ${minutes} minutes`);
 }
 

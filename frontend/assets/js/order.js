@@ -1,6 +1,6 @@
 /** The order form: filled from the catalogue, checked, sent once. */
 import { catalog, post, Refusal, waitInWords } from "./api.js";
-import { Availability } from "./availability.js";
+import { Availability, isPassing } from "./availability.js";
 import { drawApplications, drawFailure, drawPeriods } from "./choices.js";
 import { at, webAddress } from "./elements.js";
 import { blame, clearSummary, fault, FIELDS, inputsOf, summarise } from "./faults.js";
@@ -101,10 +101,12 @@ const known = (name) => (name === "subdomain" ? availability?.refusal ?? "" : ""
 /**
  * @param {string} name
  * @param {string} text
+ * @param {{code?: string, secs?: number | null}} [why] what the service refused it for
  */
-function mark(name, text) {
-  blame(name, text);
-  if (name === "subdomain" && text) availability?.refuse(text);
+function mark(name, text, why) {
+  // What passes by itself is no fault of what was entered.
+  blame(name, isPassing(why?.code ?? "") ? "" : text);
+  if (name === "subdomain" && text) availability?.refuse(text, why);
 }
 
 /** @param {boolean} sending */
@@ -138,9 +140,9 @@ async function submit(event) {
 }
 
 /** @param {Refusal} refusal */
-function refused({ message, field, retryAfterSecs }) {
-  const when = retryAfterSecs ? pick(`${waitInWords(retryAfterSecs)}に、もう一度お試しください。`, ` Please try again ${waitInWords(retryAfterSecs)}.`) : "";
+function refused({ message, code, field, retryAfterSecs: secs }) {
+  const when = secs ? pick(`（${waitInWords(secs)}が目安です）`, ` (Usually ${waitInWords(secs)}.)`) : "";
   if (!field || !FIELDS.includes(field)) return summarise(message + when, []);
-  mark(field, message + when);
+  mark(field, message + when, { code, secs });
   summarise(pick("お申し込みを進められませんでした。", "We could not go on with your order."), [[field, message + when]]);
 }
