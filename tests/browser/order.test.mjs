@@ -123,6 +123,22 @@ test("a name refused for a while is looked at again by itself", () => withPage(w
   await page.locator('#subdomain-state[data-kind="good"]').waitFor();
 }, { expected: REFUSED }));
 
+test("before the scripts run, nothing that was entered gets into the address", () => withPage(world, "/", async (page) => {
+  const enter = async () => {
+    for (const [field, typed] of [["subdomain", "acme"], ["company_name", "Acme"], ["email", "taro@example.jp"]]) await page.fill(`#${field}`, typed);
+    await page.press("#email", "Enter");
+  };
+  await enter();
+  assert.ok(await page.isDisabled("#submit"));
+  assert.equal(await page.inputValue("#email"), "taro@example.jp");
+  // Should the browser send the form all the same, it is not in the address.
+  await page.evaluate(() => { document.querySelector("#submit").disabled = false; });
+  const sent = page.waitForRequest((request) => request.isNavigationRequest());
+  await page.press("#email", "Enter");
+  const request = await sent;
+  assert.deepEqual([request.method(), new URL(request.url()).search], ["POST", ""]);
+}, { before: (page) => page.route("**/assets/js/order.js", () => undefined) }));
+
 test("a name known to be taken is not sent", () => withPage(world, "/", async (page) => {
   await fill(page, { subdomain: "taken" });
   await page.locator('#subdomain-state[data-kind="bad"]').waitFor();

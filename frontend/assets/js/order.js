@@ -32,6 +32,8 @@ export async function start() {
   }
   form.addEventListener("input", (event) => changed(/** @type {HTMLInputElement} */ (event.target)));
   form.addEventListener("submit", submit);
+  // Until now the browser itself would have sent the form.
+  button.disabled = false;
   // The browser's "back" shows this very page again, as it was left.
   addEventListener("pageshow", () => { setSending(false); showPending(); });
   showPending();
