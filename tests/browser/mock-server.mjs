@@ -1,7 +1,7 @@
 /**
  * The service's API as the pages know it, with the world behind it made up.
  * Names choose the answer: `taken`, `leaving`, `held` and `slow` when checked;
- * `snatched`, `goes`, `rival`, `limited`, `down`, `lost` when ordered. Orders are in mock-trials.mjs.
+ * `snatched`, `goes`, `rival`, `limited`, `down`, `lost`, `brief` when ordered. Orders are in mock-trials.mjs.
  * It keeps nothing but what was released, and never talks to anybody.
  */
 import { readFile } from "node:fs/promises";
@@ -14,6 +14,9 @@ const PAGES = fileURLToPath(new URL("../../frontend", import.meta.url));
 const POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 const TYPES = { ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml" };
 const FRAME_MS = 120;
+/** How long a payment page stays open, and one that was given before and is nearly over. */
+const OPEN_SECS = 31 * 60;
+const BRIEF_SECS = 3;
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,10}[a-z0-9])?$/;
 const price = (amount) => ({ amount_minor: amount, currency: "jpy", amount: String(amount), display: `¥${amount.toLocaleString("en")}` });
 
@@ -66,7 +69,8 @@ async function createCheckout({ request, response, pick, origin, seen }) {
   seen.orders.push(order);
   const refused = ORDERS[order.subdomain]?.(pick);
   if (refused) return json(response, refused[0], refused[1], refused[1].retry_after ? { "Retry-After": String(refused[1].retry_after) } : {});
-  json(response, 200, { checkout_url: `${origin}/mock/pay` }, { "Set-Cookie": "tmsk_form=x; Path=/; HttpOnly; SameSite=Lax" });
+  const until = Math.floor(Date.now() / 1000) + (order.subdomain === "brief" ? BRIEF_SECS : OPEN_SECS);
+  json(response, 200, { checkout_url: `${origin}/mock/pay`, until }, { "Set-Cookie": "tmsk_form=x; Path=/; HttpOnly; SameSite=Lax" });
 }
 
 async function events({ id, url, request, response, pick }) {

@@ -10,7 +10,7 @@ import { isOwn, showPending } from "./pending.js";
 import { drawReceipt } from "./receipt.js";
 import { tidied } from "./subdomain.js";
 
-const MINUTE_MS = 60_000;
+const SECOND_MS = 1_000;
 const form = at("form", HTMLFormElement);
 const button = at("submit", HTMLButtonElement);
 /** @type {import("./api.js").Catalog | null} */
@@ -130,10 +130,10 @@ async function submit(event) {
   setSending(true);
   const entered = Object.fromEntries(FIELDS.map((name) => [name, value(name)]));
   try {
-    const { checkout_url: url } = await post("/api/create-checkout", { ...entered, duration_days: Number(entered.duration_days) });
+    const { checkout_url: url, until } = await post("/api/create-checkout", { ...entered, duration_days: Number(entered.duration_days) });
     const address = webAddress(url);
     if (!address) throw new Refusal({});
-    remember({ form: entered, checkout_url: address, until: Date.now() + (offered?.checkout_minutes ?? 0) * MINUTE_MS });
+    remember({ form: entered, checkout_url: address, until: until * SECOND_MS });
     location.assign(address);
   } catch (error) {
     refused(error instanceof Refusal ? error : new Refusal({}));
