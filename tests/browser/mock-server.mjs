@@ -27,13 +27,14 @@ const CATALOG = {
     { id: "wordpress", name: "WordPress", name_ja: "WordPress", available: false, description: { ja: "ブログとWebサイトの作成。", en: "Blogs and web sites." }, periods: [] },
   ],
   rules: { subdomain: { pattern: NAME.source, length_max: 12 }, company_name: { length_max: 100 }, email: { length_max: 254 } },
-  service_domain: "persys.jp", trial_url: "https://{subdomain}.persys.jp", support_contact: "support@example.jp", checkout_minutes: 31,
+  service_domain: "persys.jp", trial_url: "https://{subdomain}.persys.jp", support_contact: "support@example.jp",
+  legal_url: null, terms_url: null, privacy_url: null, checkout_minutes: 31,
 };
 
 const CHECKS = {
-  taken: (pick) => ({ reason: "subdomain_taken", detail: pick("このサブドメインはすでに使われています。別の名前をお選びください。", "This subdomain is in use. Please choose another.") }),
-  leaving: (pick) => ({ reason: "subdomain_leaving", detail: pick("前のお試しを片付けています。", "The trial before is being cleared away."), retry_after: 120 }),
-  held: (pick) => ({ reason: "subdomain_reserved", detail: pick("ほかの方がお申し込み中です。", "Somebody else is ordering it."), until: 1_796_000_000 }),
+  taken: (pick) => ({ reason: "subdomain_taken", detail: pick("このアドレスはすでに使われています。別の名前をお選びください。", "This address is already in use. Please choose another name.") }),
+  leaving: (pick) => ({ reason: "subdomain_leaving", detail: pick("このアドレスは、前の環境を片付けているところです。終わりしだいお選びいただけます。", "The last environment at this address is being cleared away. You can choose it as soon as that is done."), retry_after: 120 }),
+  held: (pick) => ({ reason: "subdomain_reserved", detail: pick("このアドレスは、ほかの方がお支払いの手続きをしています。別の名前をお選びになるか、時間をおいてお試しください。", "Somebody else is paying for this address. Please choose another name, or try again later."), until: 1_796_000_000 }),
 };
 
 const ORDERS = {
@@ -113,7 +114,7 @@ function answer(call) {
   const [, id, isEvents] = /^\/api\/trials\/([^/]+)(\/events)?$/.exec(call.url.pathname) ?? [];
   if (id) return isEvents ? events({ ...call, id }) : trial({ ...call, id });
   switch (`${call.request.method} ${call.url.pathname}`) {
-    case "GET /api/catalog": return json(call.response, 200, CATALOG);
+    case "GET /api/catalog": return json(call.response, 200, { ...CATALOG, ...call.pages });
     case "GET /api/check-subdomain": return checkSubdomain(call);
     case "POST /api/create-checkout": return createCheckout(call);
     case "POST /api/checkout/release":
@@ -124,14 +125,14 @@ function answer(call) {
   }
 }
 
-/** Starts on a free port; `seen` is what the pages did. */
-export async function startMock(port = 0) {
+/** Starts on a free port; `seen` is what the pages did, `pages` are those the operator has. */
+export async function startMock(port = 0, pages = {}) {
   const seen = { orders: [], releases: 0, polls: 0 };
   const server = createServer((request, response) => {
     const isEnglish = (request.headers["accept-language"] ?? "ja").startsWith("en");
     const pick = (ja, en) => (isEnglish ? en : ja);
     const origin = `http://${request.headers.host}`;
-    Promise.resolve(answer({ request, response, url: new URL(request.url, origin), pick, origin, seen })).catch((error) => {
+    Promise.resolve(answer({ request, response, url: new URL(request.url, origin), pick, origin, seen, pages })).catch((error) => {
       console.error("mock server:", error);
       response.destroy();
     });

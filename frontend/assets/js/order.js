@@ -6,6 +6,7 @@ import { at, webAddress } from "./elements.js";
 import { blame, clearSummary, fault, FIELDS, inputsOf, summarise } from "./faults.js";
 import { inLanguage, pick } from "./language.js";
 import { remember, remembered } from "./memory.js";
+import { drawConsent } from "./operator.js";
 import { isOwn, showPending } from "./pending.js";
 import { drawReceipt } from "./receipt.js";
 import { tidied } from "./subdomain.js";
@@ -69,6 +70,7 @@ async function load(kept) {
  */
 function draw(application, days) {
   if (!offered) return;
+  drawConsent(at("consent"), offered);
   drawApplications(at("applications"), offered.applications, application);
   drawPeriodsOf(application, days);
 }
