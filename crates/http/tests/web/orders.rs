@@ -1,9 +1,11 @@
-//! Ordering, and giving back what was reserved.
+//! What is offered, ordering, and giving back what was reserved.
 
 use std::net::SocketAddr;
 
-use crate::client::{Answer, JSON, ORDER, Then, post, send};
-use crate::world::serve_nginx;
+use tamesuke_http::OperatorPages;
+
+use crate::client::{Answer, JSON, ORDER, Then, get, post, send};
+use crate::world::{serve_nginx, serve_with_pages};
 
 const RELEASE: &str = "/api/checkout/release";
 const FORM: &[u8] = br#"{"subdomain":"acme","email":"a@b.jp","company_name":"x","oss_type":"nginx","duration_days":7}"#;
@@ -57,4 +59,22 @@ async fn only_json_gives_back_what_was_reserved() {
     let released = send_from(mine, address, &post(RELEASE, JSON, b"{}")).await;
     assert_eq!((released.status, released.json()["released"].as_bool()), (200, Some(true)));
     assert_eq!(send_from(theirs, address, &rival).await.status, 200);
+}
+
+#[actix_web::test]
+async fn the_catalogue_names_the_operators_pages_where_there_are_any() {
+    let pages = OperatorPages {
+        legal: Some("https://example.jp/legal".to_owned()),
+        terms: None,
+        privacy: Some("https://example.jp/privacy".to_owned()),
+    };
+    for (address, legal, privacy) in [
+        (serve_with_pages(pages).await, Some("https://example.jp/legal"), Some("https://example.jp/privacy")),
+        (serve_nginx().await, None, None),
+    ] {
+        let catalog = send(address, &get("/api/catalog"), Then::Wait).await.json();
+        assert_eq!(catalog["applications"][0]["periods"][0]["price"]["amount_minor"], 500, "{catalog}");
+        let said = ["legal_url", "terms_url", "privacy_url"].map(|name| catalog.get(name).expect("a field").as_str());
+        assert_eq!(said, [legal, None, privacy]);
+    }
 }

@@ -24,7 +24,7 @@ use tamesuke_domain::subdomain::Subdomain;
 use tamesuke_domain::time::{Monotonic, Timestamp};
 use tamesuke_domain::trial::{Customer, Subscription, Trial};
 use tamesuke_engine::{Engine, Ports, Settings};
-use tamesuke_http::{Outside, Rejection, ServerSettings, Web, WebSettings, WebhookProof};
+use tamesuke_http::{OperatorPages, Outside, Rejection, ServerSettings, Web, WebSettings, WebhookProof};
 
 /// How long heads and bodies may take here.
 pub(crate) const REQUEST_TIME_MAX: Duration = Duration::from_millis(1_500);
@@ -252,6 +252,7 @@ fn web_settings() -> WebSettings {
         calls_per_minute: 0,
         body_time_max: REQUEST_TIME_MAX,
         support_contact: None,
+        pages: OperatorPages::default(),
         service_domain: "persys.jp".to_owned(),
         version: "0",
     }
@@ -265,6 +266,11 @@ pub(crate) async fn serve() -> SocketAddr {
 /// The same with something to sell.
 pub(crate) async fn serve_nginx() -> SocketAddr {
     serve_as(with_nginx(settings()), web_settings()).await
+}
+
+/// The same, and the operator has pages of his own.
+pub(crate) async fn serve_with_pages(pages: OperatorPages) -> SocketAddr {
+    serve_as(with_nginx(settings()), WebSettings { pages, ..web_settings() }).await
 }
 
 async fn serve_as(settings: Settings, web: WebSettings) -> SocketAddr {
