@@ -1,6 +1,6 @@
 /** The one script that pages name: chooses the page's own part. */
 import { startLanguage } from "./js/language.js";
-import { startSupport } from "./js/support.js";
+import { startFoot } from "./js/operator.js";
 
 /** @type {Record<string, () => Promise<void>>} */
 const parts = {
@@ -10,5 +10,5 @@ const parts = {
 };
 
 startLanguage();
-startSupport();
+startFoot();
 await parts[document.body.dataset.page ?? ""]?.();

@@ -15,9 +15,9 @@ export const WIDE = { width: 1280, height: 900 };
 /** The real service's address, or null when the mock is to be used. */
 export const REAL = process.env.APP_URL?.replace(/\/$/, "") ?? null;
 
-/** A browser, and the mock server (unless `real`). */
-export async function open({ real = false } = {}) {
-  const mock = real ? null : await startMock();
+/** A browser, and the mock server (unless `real`), whose operator has those pages. */
+export async function open({ real = false, pages = {} } = {}) {
+  const mock = real ? null : await startMock(0, pages);
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   return { browser, mock, url: mock?.url ?? REAL, close: async () => { await browser.close(); mock?.stop(); } };
 }

@@ -46,6 +46,21 @@ test("home offers the unpaid order, and no more once it is paid", () => withPage
   assert.ok(await page.isHidden("#pending"));
 }));
 
+test("a payment page is offered until it lapses, however lately it was asked for", () => withPage(world, "/", async (page) => {
+  await fill(page, { subdomain: "brief" });
+  await page.click("#submit");
+  await page.waitForURL(/\/mock\/pay$/);
+  const { until } = await page.evaluate(() => JSON.parse(sessionStorage.getItem("tamesuke-order")));
+  assert.ok(until - Date.now() <= 3_000, `${until - Date.now()} ms are left`);
+  await page.waitForFunction((end) => Date.now() > end, until);
+  await page.click("text=Back");
+  await page.locator("#lapsed:not([hidden])").waitFor();
+  assert.ok(await page.isHidden("#resume"));
+  await page.goto(`${world.url}/`);
+  await page.locator("#oss_type-nginx").waitFor();
+  assert.ok(await page.isHidden("#pending"));
+}));
+
 test("a refused release is told and can be tried again", () => withPage(world, "/", async (page) => {
   await orderAndTurnBack(page);
   await page.route("**/api/checkout/release", (route) => route.fulfill({ status: 409, json: { code: "already_paid", detail: "すでにお支払い済みです。" } }));

@@ -1,7 +1,7 @@
 /**
  * The service's API as the pages know it, with the world behind it made up.
  * Names choose the answer: `taken`, `leaving`, `held` and `slow` when checked;
- * `snatched`, `limited`, `down`, `lost` when ordered. Orders are in mock-trials.mjs.
+ * `snatched`, `goes`, `rival`, `limited`, `down`, `lost`, `brief` when ordered. Orders are in mock-trials.mjs.
  * It keeps nothing but what was released, and never talks to anybody.
  */
 import { readFile } from "node:fs/promises";
@@ -14,6 +14,9 @@ const PAGES = fileURLToPath(new URL("../../frontend", import.meta.url));
 const POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 const TYPES = { ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml" };
 const FRAME_MS = 120;
+/** How long a payment page stays open, and one that was given before and is nearly over. */
+const OPEN_SECS = 31 * 60;
+const BRIEF_SECS = 3;
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,10}[a-z0-9])?$/;
 const price = (amount) => ({ amount_minor: amount, currency: "jpy", amount: String(amount), display: `¥${amount.toLocaleString("en")}` });
 
@@ -24,17 +27,20 @@ const CATALOG = {
     { id: "wordpress", name: "WordPress", name_ja: "WordPress", available: false, description: { ja: "ブログとWebサイトの作成。", en: "Blogs and web sites." }, periods: [] },
   ],
   rules: { subdomain: { pattern: NAME.source, length_max: 12 }, company_name: { length_max: 100 }, email: { length_max: 254 } },
-  service_domain: "persys.jp", trial_url: "https://{subdomain}.persys.jp", support_contact: "support@example.jp", checkout_minutes: 31,
+  service_domain: "persys.jp", trial_url: "https://{subdomain}.persys.jp", support_contact: "support@example.jp",
+  legal_url: null, terms_url: null, privacy_url: null, checkout_minutes: 31,
 };
 
 const CHECKS = {
-  taken: (pick) => ({ reason: "subdomain_taken", detail: pick("このサブドメインはすでに使われています。別の名前をお選びください。", "This subdomain is in use. Please choose another.") }),
-  leaving: (pick) => ({ reason: "subdomain_leaving", detail: pick("前のお試しを片付けています。", "The trial before is being cleared away."), retry_after: 120 }),
-  held: (pick) => ({ reason: "subdomain_reserved", detail: pick("ほかの方がお申し込み中です。", "Somebody else is ordering it."), until: 1_796_000_000 }),
+  taken: (pick) => ({ reason: "subdomain_taken", detail: pick("このアドレスはすでに使われています。別の名前をお選びください。", "This address is already in use. Please choose another name.") }),
+  leaving: (pick) => ({ reason: "subdomain_leaving", detail: pick("このアドレスは、前の環境を片付けているところです。終わりしだいお選びいただけます。", "The last environment at this address is being cleared away. You can choose it as soon as that is done."), retry_after: 120 }),
+  held: (pick) => ({ reason: "subdomain_reserved", detail: pick("このアドレスは、ほかの方がお支払いの手続きをしています。別の名前をお選びになるか、時間をおいてお試しください。", "Somebody else is paying for this address. Please choose another name, or try again later."), until: 1_796_000_000 }),
 };
 
 const ORDERS = {
   snatched: (pick) => [409, { code: "subdomain_taken", field: "subdomain", detail: CHECKS.taken(pick).detail }],
+  goes: (pick) => [409, { code: "subdomain_leaving", field: "subdomain", detail: CHECKS.leaving(pick).detail, retry_after: 1 }],
+  rival: (pick) => [409, { code: "subdomain_reserved", field: "subdomain", detail: CHECKS.held(pick).detail, until: 1_796_000_000 }],
   limited: (pick) => [429, { code: "too_many_requests", retry_after: 60, detail: pick("操作が多すぎます。", "Too many requests.") }],
   down: (pick) => [503, { code: "stripe_unavailable", retry_after: 30, detail: pick("ただいまお支払いの画面を用意できません。", "The payment page can't be made just now.") }],
   lost: () => [500, "not json"],
@@ -64,7 +70,8 @@ async function createCheckout({ request, response, pick, origin, seen }) {
   seen.orders.push(order);
   const refused = ORDERS[order.subdomain]?.(pick);
   if (refused) return json(response, refused[0], refused[1], refused[1].retry_after ? { "Retry-After": String(refused[1].retry_after) } : {});
-  json(response, 200, { checkout_url: `${origin}/mock/pay` }, { "Set-Cookie": "tmsk_form=x; Path=/; HttpOnly; SameSite=Lax" });
+  const until = Math.floor(Date.now() / 1000) + (order.subdomain === "brief" ? BRIEF_SECS : OPEN_SECS);
+  json(response, 200, { checkout_url: `${origin}/mock/pay`, until }, { "Set-Cookie": "tmsk_form=x; Path=/; HttpOnly; SameSite=Lax" });
 }
 
 async function events({ id, url, request, response, pick }) {
@@ -107,7 +114,7 @@ function answer(call) {
   const [, id, isEvents] = /^\/api\/trials\/([^/]+)(\/events)?$/.exec(call.url.pathname) ?? [];
   if (id) return isEvents ? events({ ...call, id }) : trial({ ...call, id });
   switch (`${call.request.method} ${call.url.pathname}`) {
-    case "GET /api/catalog": return json(call.response, 200, CATALOG);
+    case "GET /api/catalog": return json(call.response, 200, { ...CATALOG, ...call.pages });
     case "GET /api/check-subdomain": return checkSubdomain(call);
     case "POST /api/create-checkout": return createCheckout(call);
     case "POST /api/checkout/release":
@@ -118,14 +125,14 @@ function answer(call) {
   }
 }
 
-/** Starts on a free port; `seen` is what the pages did. */
-export async function startMock(port = 0) {
+/** Starts on a free port; `seen` is what the pages did, `pages` are those the operator has. */
+export async function startMock(port = 0, pages = {}) {
   const seen = { orders: [], releases: 0, polls: 0 };
   const server = createServer((request, response) => {
     const isEnglish = (request.headers["accept-language"] ?? "ja").startsWith("en");
     const pick = (ja, en) => (isEnglish ? en : ja);
     const origin = `http://${request.headers.host}`;
-    Promise.resolve(answer({ request, response, url: new URL(request.url, origin), pick, origin, seen })).catch((error) => {
+    Promise.resolve(answer({ request, response, url: new URL(request.url, origin), pick, origin, seen, pages })).catch((error) => {
       console.error("mock server:", error);
       response.destroy();
     });

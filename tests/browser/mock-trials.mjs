@@ -16,7 +16,7 @@ const DETAILS = {
   refused: ["ご提供できませんでした。申し訳ございません。全額を返金します。", "We could not provide your trial. We are sorry. You get a full refund."],
   expired: ["お支払いの期限が切れました。もう一度お申し込みください。", "The payment page has lapsed. Please order again."],
   stuck: ["運用担当者が確認しています。お待たせして申し訳ございません。", "Our operator is looking into it. We are sorry for the wait."],
-  closed: ["期間が終了し、すべて削除しました。", "The period is over and everything has been deleted."],
+  closed: ["お試しは終了し、すべて削除しました。", "Your trial is over and everything has been deleted."],
 };
 
 /** Each life: frames of [state, step, attempt]; the last one stays or ends. */

@@ -85,8 +85,8 @@ test("a good order leads to payment, is sent once, and carries what was entered"
 
 const refusals = [
   ["snatched", "#subdomain-state", /別の名前/],
-  ["limited", "#summary", /操作が多すぎます。約1分後に、もう一度/],
-  ["down", "#summary", /約30秒後に、もう一度/],
+  ["limited", "#summary", /操作が多すぎます。（約1分後が目安です）/],
+  ["down", "#summary", /（約30秒後が目安です）/],
   ["lost", "#summary", /エラーが発生しました/],
 ];
 for (const [name, where, said] of refusals) {
@@ -98,6 +98,46 @@ for (const [name, where, said] of refusals) {
     assert.equal(await page.getAttribute("#submit", "aria-busy"), "false");
   }, { expected: REFUSED }));
 }
+
+for (const name of ["goes", "rival"]) {
+  test(`a name refused for a while ("${name}") does not keep the form from being sent again`, () => withPage(world, "/", async (page) => {
+    await fill(page, { subdomain: name });
+    await page.locator('#subdomain-state[data-kind="good"]').waitFor();
+    const sent = world.mock.seen.orders.length;
+    for (const times of [1, 2]) {
+      const answered = page.waitForResponse("**/api/create-checkout");
+      await page.click("#submit");
+      await answered;
+      await page.locator("#summary:not([hidden])").waitFor();
+      assert.equal(await page.getAttribute("#subdomain-state", "data-kind"), "wait");
+      assert.equal(await page.getAttribute("#subdomain", "aria-invalid"), null);
+      assert.equal(world.mock.seen.orders.length, sent + times);
+    }
+  }, { expected: REFUSED }));
+}
+
+test("a name refused for a while is looked at again by itself", () => withPage(world, "/", async (page) => {
+  await fill(page, { subdomain: "goes" });
+  await page.click("#submit");
+  await page.locator('#subdomain-state[data-kind="wait"]').waitFor();
+  await page.locator('#subdomain-state[data-kind="good"]').waitFor();
+}, { expected: REFUSED }));
+
+test("before the scripts run, nothing that was entered gets into the address", () => withPage(world, "/", async (page) => {
+  const enter = async () => {
+    for (const [field, typed] of [["subdomain", "acme"], ["company_name", "Acme"], ["email", "taro@example.jp"]]) await page.fill(`#${field}`, typed);
+    await page.press("#email", "Enter");
+  };
+  await enter();
+  assert.ok(await page.isDisabled("#submit"));
+  assert.equal(await page.inputValue("#email"), "taro@example.jp");
+  // Should the browser send the form all the same, it is not in the address.
+  await page.evaluate(() => { document.querySelector("#submit").disabled = false; });
+  const sent = page.waitForRequest((request) => request.isNavigationRequest());
+  await page.press("#email", "Enter");
+  const request = await sent;
+  assert.deepEqual([request.method(), new URL(request.url()).search], ["POST", ""]);
+}, { before: (page) => page.route("**/assets/js/order.js", () => undefined) }));
 
 test("a name known to be taken is not sent", () => withPage(world, "/", async (page) => {
   await fill(page, { subdomain: "taken" });

@@ -16,6 +16,7 @@ const views = [
   ["faults", "/", async (page) => { await fill(page, { subdomain: "taken", email: "" }); await page.click("#submit"); await page.locator('#subdomain-state[data-kind="bad"]').waitFor(); }],
   ["order-down", "/", order("down", "#summary:not([hidden])")],
   ["order-snatched", "/", order("snatched", "#summary:not([hidden])")],
+  ["order-goes", "/", order("goes", "#summary:not([hidden])")],
   ["working", at("working"), (page) => page.locator("#steps li[aria-current]").waitFor()],
   ["retry", at("retry"), (page) => page.locator("#retry:not([hidden])").waitFor()],
   ["ready", at("ready"), (page) => page.locator("#open").waitFor()],
@@ -32,7 +33,7 @@ const views = [
 const english = ["home", "faults", "working", "ready", "refused", "stuck", "cancel", "lost"];
 
 await mkdir(INTO, { recursive: true });
-const world = await open();
+const world = await open({ pages: { legal_url: "https://example.jp/legal", terms_url: "https://example.jp/terms", privacy_url: "https://example.jp/privacy" } });
 async function shoot(name, [, path, arrive, before], { language = "ja", ...options }) {
   await withPage(world, path, async (page) => {
     if (language === "en") await page.click("#language");

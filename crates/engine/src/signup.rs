@@ -49,6 +49,15 @@ pub enum Availability {
     },
 }
 
+/// Where to pay, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentPage {
+    /// Stripe's page.
+    pub url: String,
+    /// When it lapses, by Stripe's clock.
+    pub until: Timestamp,
+}
+
 /// Why no payment page was given. None of them has charged anybody.
 #[derive(Debug, thiserror::Error)]
 pub enum SignUpError {
@@ -97,7 +106,7 @@ impl Engine {
     }
 
     /// Reserves a name and gives the page to pay on. `reference` proves "same browser".
-    pub async fn sign_up(&self, order: &Order, reference: &str) -> Result<String, SignUpError> {
+    pub async fn sign_up(&self, order: &Order, reference: &str) -> Result<PaymentPage, SignUpError> {
         let price = self.offer(&order.application, order.days).await?;
         let name = &order.subdomain;
         if self.availability(name)? == Availability::Taken {
@@ -109,15 +118,15 @@ impl Engine {
         let limit = self.nap(TURN_MAX).fuse();
         pin_mut!(turn, limit);
         let _turn = select_biased! { guard = turn => guard, () = limit => return Err(SignUpError::Busy) };
-        if let Some(url) = self.settle_open(order, reference).await? {
-            return Ok(url);
+        if let Some(page) = self.settle_open(order, reference).await? {
+            return Ok(page);
         }
         self.ask_for_room(name).await?;
         self.reserve(order, reference, &price).await
     }
 
     /// What an open session of the name means for this form: the same page again, or the way made free.
-    async fn settle_open(&self, order: &Order, reference: &str) -> Result<Option<String>, SignUpError> {
+    async fn settle_open(&self, order: &Order, reference: &str) -> Result<Option<PaymentPage>, SignUpError> {
         let name = &order.subdomain;
         self.ask_whether_lapsed(name).await?;
         let Some(Standing::Open(open)) = self.names.standing(name) else {
@@ -130,7 +139,7 @@ impl Engine {
         let same = wanted.iter().all(|(key, value)| open.metadata.get(key) == Some(value))
             && open.email.as_ref() == Some(&order.email);
         if let (true, false, Some(url)) = (same, self.names.is_unlooked(&open.id), open.url.clone()) {
-            return Ok(Some(url));
+            return Ok(Some(PaymentPage { url, until: open.expires }));
         }
         if open.reference.as_deref() != Some(reference) {
             return Err(SignUpError::Unavailable(Availability::Reserved { until: open.expires }));
@@ -179,7 +188,7 @@ impl Engine {
         if listing.free > promised { Ok(()) } else { Err(SignUpError::Full) }
     }
 
-    async fn reserve(&self, order: &Order, reference: &str, price: &Price) -> Result<String, SignUpError> {
+    async fn reserve(&self, order: &Order, reference: &str, price: &Price) -> Result<PaymentPage, SignUpError> {
         let name = &order.subdomain;
         let now = self.ports.clock.now();
         let newest = self.names.newest_session();
@@ -213,7 +222,7 @@ impl Engine {
         reference: &str,
         mine: Option<Checkout>,
         (newest, before): (Option<tamesuke_domain::ids::CheckoutId>, Timestamp),
-    ) -> Result<String, SignUpError> {
+    ) -> Result<PaymentPage, SignUpError> {
         let instance = &self.settings.instance;
         let since = before.plus_secs(-OPEN_SECS);
         let listed = self.ports.billing.checkouts_after(newest.as_ref(), since).await;
@@ -253,7 +262,8 @@ impl Engine {
         match (own, rival) {
             (Some(own), None) => {
                 self.see_session(name, &own);
-                own.url.ok_or(SignUpError::AlreadyPaid)
+                let until = own.expires;
+                own.url.map(|url| PaymentPage { url, until }).ok_or(SignUpError::AlreadyPaid)
             }
             (own, Some(rival)) => {
                 self.see_session(name, &rival);

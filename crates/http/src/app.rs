@@ -37,6 +37,17 @@ pub trait Outside: Send + Sync {
     fn clock_off_secs(&self) -> Option<i64>;
 }
 
+/// The operator's own pages that customers are led to, each where there is one.
+#[derive(Debug, Clone, Default)]
+pub struct OperatorPages {
+    /// What the law on mail-order sales asks for.
+    pub legal: Option<String>,
+    /// The terms of use.
+    pub terms: Option<String>,
+    /// The privacy policy.
+    pub privacy: Option<String>,
+}
+
 /// The operator's settings of the web side.
 #[derive(Debug, Clone)]
 pub struct WebSettings {
@@ -52,6 +63,8 @@ pub struct WebSettings {
     pub body_time_max: Duration,
     /// Where people get help.
     pub support_contact: Option<String>,
+    /// The operator's own pages.
+    pub pages: OperatorPages,
     /// The service domain.
     pub service_domain: String,
     /// This program's version.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tamesuke_domain::catalog::{ApplicationId, Days};
 use tamesuke_domain::order::Order;
 
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, PERIOD_NOT_SOLD, Problem};
 use crate::routes::subdomain::malformed;
 
 /// The fields as they come, of whatever type; a missing one is null.
@@ -47,9 +47,8 @@ fn text<'a>(field: &'static str, value: &'a Value) -> Result<&'a str, Problem> {
 
 fn days(value: &Value) -> Result<Days, Problem> {
     let days = value.as_u64().ok_or_else(|| mistyped("duration_days", value, ("自然数", "a whole number")))?;
-    Days::new(days).ok_or_else(|| {
-        not_offered(Code::PeriodNotSold, "duration_days", "この期間は選べません。", "This period is not sold.")
-    })
+    let (ja, en) = PERIOD_NOT_SOLD;
+    Days::new(days).ok_or_else(|| not_offered(Code::PeriodNotSold, "duration_days", ja, en))
 }
 
 fn application(text: &str) -> Result<ApplicationId, Problem> {

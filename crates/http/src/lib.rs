@@ -12,5 +12,5 @@ mod openapi;
 mod routes;
 mod stall;
 
-pub use app::{Outside, Rejection, Web, WebSettings, WebhookProof, configure};
+pub use app::{OperatorPages, Outside, Rejection, Web, WebSettings, WebhookProof, configure};
 pub use server::{ServerSettings, serve};

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::language::Language;
 
 pub use code::Code;
+pub(crate) use engine::PERIOD_NOT_SOLD;
 pub use engine::why_unavailable;
 
 /// An error as it is sent.

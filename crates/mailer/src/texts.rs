@@ -28,7 +28,8 @@ struct Facts<'a> {
     reason_ja: &'static str,
     reason_en: &'static str,
     refunded: bool,
-    support: &'a str,
+    /// Where to ask; the sender's own box is read by nobody, so without one nothing is said.
+    support: Option<&'a str>,
     app_url: &'a str,
 }
 
@@ -64,7 +65,7 @@ pub(crate) fn letter_text(letter: &Letter, settings: &SmtpSettings) -> Result<Te
         reason_ja,
         reason_en,
         refunded: letter.refunded,
-        support: settings.support.as_deref().unwrap_or(&settings.from),
+        support: settings.support.as_deref(),
         app_url: &settings.app_url,
     };
     let f = &facts;
@@ -75,7 +76,7 @@ pub(crate) fn letter_text(letter: &Letter, settings: &SmtpSettings) -> Result<Te
             WelcomeHtml { f }.render()?,
         ),
         MailKind::ThankYou => (
-            "【ためすけ】お試し期間が終了しました / Your trial has ended".to_owned(),
+            "【ためすけ】お試しが終了しました / Your trial has ended".to_owned(),
             ThankYouPlain { f }.render()?,
             ThankYouHtml { f }.render()?,
         ),
@@ -110,8 +111,8 @@ fn in_japan(at: Timestamp, format: &str) -> String {
 fn reason(reason: Option<Reason>) -> (&'static str, &'static str) {
     match reason {
         Some(Reason::Taken | Reason::Foreign) => (
-            "ご希望のサブドメインは、お支払いの時点ですでに使われていました。",
-            "The subdomain you chose was already in use when you paid.",
+            "ご希望のアドレスは、お支払いの時点ですでに使われていました。",
+            "The address you chose was already in use when you paid.",
         ),
         Some(Reason::NeverReady) => (
             "環境のご用意が終わる前にご契約が終了しました。",

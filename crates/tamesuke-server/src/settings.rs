@@ -94,6 +94,9 @@ pub(crate) struct WebKeys {
     pub(crate) trial_url: String,
     pub(crate) service_domain: String,
     pub(crate) support: Option<String>,
+    pub(crate) legal: Option<Url>,
+    pub(crate) terms: Option<Url>,
+    pub(crate) privacy: Option<Url>,
     pub(crate) probe_timeout: Duration,
 }
 

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use tamesuke_domain::instance::Instance;
 use tamesuke_domain::ports::{Clock, Entropy, EventHint, Witness};
 use tamesuke_engine::{Engine, Ports};
-use tamesuke_http::{Rejection, WebSettings, WebhookProof};
+use tamesuke_http::{OperatorPages, Rejection, WebSettings, WebhookProof};
 use tamesuke_mailer::{Smtp, SmtpSettings};
 use tamesuke_provisioner::bridge::process::ScriptSettings;
 use tamesuke_provisioner::cloudflare::{Cloudflare, CloudflareSettings};
@@ -255,6 +255,11 @@ pub(crate) fn service(settings: &Settings) -> anyhow::Result<Service> {
             calls_per_minute: settings.web.calls_per_minute,
             body_time_max: settings.web.request_time_max,
             support_contact: settings.web.support.clone(),
+            pages: OperatorPages {
+                legal: settings.web.legal.as_ref().map(ToString::to_string),
+                terms: settings.web.terms.as_ref().map(ToString::to_string),
+                privacy: settings.web.privacy.as_ref().map(ToString::to_string),
+            },
             service_domain: settings.web.service_domain.clone(),
             version: env!("CARGO_PKG_VERSION"),
         },

@@ -62,3 +62,14 @@ fn a_malformed_value_is_not_shown_for_it_may_be_a_secret_in_the_wrong_place() {
     assert!(is_told(&told, "STRIPE_PRICE_NGINX_7D") && is_told(&told, "STRIPE_TIMEOUT"), "{told}");
     assert!(!told.contains("sk_live_secret"), "{told}");
 }
+
+#[test]
+fn the_operators_pages_are_told_of_unless_they_are_reached_by_https() {
+    let (_, told) = serve(&[
+        ("LEGAL_URL", b"http://example.jp/legal"),
+        ("TERMS_URL", b"example.jp/terms"),
+        ("PRIVACY_URL", b"https://example.jp/privacy"),
+    ]);
+    assert!(is_told(&told, "LEGAL_URL") && is_told(&told, "TERMS_URL"), "{told}");
+    assert!(!is_told(&told, "PRIVACY_URL"), "{told}");
+}

@@ -20,6 +20,7 @@ export class Refusal extends Error {
  */
 export function waitInWords(secs) {
   const minutes = Math.ceil(secs / 60);
+  if (minutes === 1 && secs >= 60) return pick("約1分後", "in about a minute");
   return secs < 60 ? pick(`約${secs}秒後`, `in about ${secs} seconds`) : pick(`約${minutes}分後`, `in about ${minutes} minutes`);
 }
 
@@ -71,7 +72,7 @@ export const post = (path, body) =>
  * @typedef {{amount_minor: number, currency: string, amount: string, display: string}} Price
  * @typedef {{days: number, price: Price | null}} Period
  * @typedef {{id: string, name: string, name_ja: string, description: {ja: string, en: string}, available: boolean, periods: Period[]}} Application
- * @typedef {{applications: Application[], service_domain: string, trial_url: string, support_contact: string | null, checkout_minutes: number}} Catalog
+ * @typedef {{applications: Application[], service_domain: string, trial_url: string, support_contact: string | null, legal_url: string | null, terms_url: string | null, privacy_url: string | null, checkout_minutes: number}} Catalog
  */
 
 /** @type {Promise<Catalog> | null} */

@@ -3,8 +3,17 @@ import { call, waitInWords } from "./api.js";
 import { pick } from "./language.js";
 import { advice, tidied } from "./subdomain.js";
 
+const SECOND_MS = 1_000;
 const PAUSE_MS = 300;
 const LOOK_AGAIN_MS_MIN = 5_000;
+/** How soon to look again where nobody said when. */
+const LOOK_AGAIN_SECS = 60;
+
+/**
+ * Whether what stands in a name's way goes away by itself.
+ * @param {string} code
+ */
+export const isPassing = (code) => code === "subdomain_leaving" || code === "subdomain_reserved";
 
 /** @typedef {"" | "busy" | "good" | "bad" | "wait"} Kind */
 
@@ -57,12 +66,13 @@ export class Availability {
 
   /**
    * What the order was refused for stands where the check's answer stood.
+   * What passes is looked at again, and does not keep the order from being sent again.
    * @param {string} text
+   * @param {{code?: string, secs?: number | null}} [why] the refusal's code, and when to try again
    */
-  refuse(text) {
-    clearTimeout(this.#timer);
+  refuse(text, { code = "", secs = null } = {}) {
     this.#request?.abort();
-    this.#say("bad", text);
+    this.#stand(text, code, secs);
   }
 
   /** Puts capitals and full-width letters right when the field is left, and says so. */
@@ -94,15 +104,25 @@ export class Availability {
 
   /** @param {{reason: string, detail: string, retry_after?: number, until?: number}} answer */
   #refused({ reason, detail, retry_after: secs, until }) {
-    const isPassing = reason === "subdomain_leaving" || reason === "subdomain_reserved";
     let text = detail;
     if (secs) text += pick(`${waitInWords(secs)}にもう一度確認します。`, ` We look again ${waitInWords(secs)}.`);
     if (until) {
-      const time = new Date(until * 1000).toLocaleTimeString(pick("ja-JP", "en-GB"), { timeZone: "Asia/Tokyo", hour: "2-digit", minute: "2-digit" });
-      text += pick(`（${time}まで）`, ` (until ${time} JST)`);
+      const time = new Date(until * SECOND_MS).toLocaleTimeString(pick("ja-JP", "en-GB"), { timeZone: "Asia/Tokyo", hour: "2-digit", minute: "2-digit" });
+      text += pick(`（お手続きは${time}まで）`, ` (until ${time} JST at most)`);
     }
-    this.#say(isPassing ? "wait" : "bad", text);
-    if (secs) this.#timer = setTimeout(() => this.look(), Math.max(secs * 1000, LOOK_AGAIN_MS_MIN));
+    this.#stand(text, reason, secs ?? null);
+  }
+
+  /**
+   * @param {string} text
+   * @param {string} code
+   * @param {number | null} secs
+   */
+  #stand(text, code, secs) {
+    clearTimeout(this.#timer);
+    const passes = isPassing(code);
+    this.#say(passes ? "wait" : "bad", text);
+    if (passes) this.#timer = setTimeout(() => this.look(), Math.max((secs ?? LOOK_AGAIN_SECS) * SECOND_MS, LOOK_AGAIN_MS_MIN));
   }
 
   /**

@@ -52,7 +52,7 @@ export function drawPeriods(into, application, chosen) {
   }
   into.replaceChildren(...application.periods.map(({ days, price }) => {
     const label = choice("duration_days", String(days), { checked: price !== null && String(days) === chosen, disabled: !price });
-    const shown = price?.display ?? pick("ただいま料金を確認できません", "Price not available just now");
+    const shown = price?.display ?? pick("料金を確認できません。少し待ってから、ページを読み込み直してください。", "We cannot look up the price. Please wait a little and load the page again.");
     label.append(make("strong", daysInWords(days)), make("span", shown, price ? "price" : "about"));
     return label;
   }));

@@ -1,16 +1,17 @@
 /** The order form: filled from the catalogue, checked, sent once. */
 import { catalog, post, Refusal, waitInWords } from "./api.js";
-import { Availability } from "./availability.js";
+import { Availability, isPassing } from "./availability.js";
 import { drawApplications, drawFailure, drawPeriods } from "./choices.js";
 import { at, webAddress } from "./elements.js";
 import { blame, clearSummary, fault, FIELDS, inputsOf, summarise } from "./faults.js";
 import { inLanguage, pick } from "./language.js";
 import { remember, remembered } from "./memory.js";
+import { drawConsent } from "./operator.js";
 import { isOwn, showPending } from "./pending.js";
 import { drawReceipt } from "./receipt.js";
 import { tidied } from "./subdomain.js";
 
-const MINUTE_MS = 60_000;
+const SECOND_MS = 1_000;
 const form = at("form", HTMLFormElement);
 const button = at("submit", HTMLButtonElement);
 /** @type {import("./api.js").Catalog | null} */
@@ -32,6 +33,8 @@ export async function start() {
   }
   form.addEventListener("input", (event) => changed(/** @type {HTMLInputElement} */ (event.target)));
   form.addEventListener("submit", submit);
+  // Until now the browser itself would have sent the form.
+  button.disabled = false;
   // The browser's "back" shows this very page again, as it was left.
   addEventListener("pageshow", () => { setSending(false); showPending(); });
   showPending();
@@ -67,6 +70,7 @@ async function load(kept) {
  */
 function draw(application, days) {
   if (!offered) return;
+  drawConsent(at("consent"), offered);
   drawApplications(at("applications"), offered.applications, application);
   drawPeriodsOf(application, days);
 }
@@ -101,10 +105,12 @@ const known = (name) => (name === "subdomain" ? availability?.refusal ?? "" : ""
 /**
  * @param {string} name
  * @param {string} text
+ * @param {{code?: string, secs?: number | null}} [why] what the service refused it for
  */
-function mark(name, text) {
-  blame(name, text);
-  if (name === "subdomain" && text) availability?.refuse(text);
+function mark(name, text, why) {
+  // What passes by itself is no fault of what was entered.
+  blame(name, isPassing(why?.code ?? "") ? "" : text);
+  if (name === "subdomain" && text) availability?.refuse(text, why);
 }
 
 /** @param {boolean} sending */
@@ -126,10 +132,10 @@ async function submit(event) {
   setSending(true);
   const entered = Object.fromEntries(FIELDS.map((name) => [name, value(name)]));
   try {
-    const { checkout_url: url } = await post("/api/create-checkout", { ...entered, duration_days: Number(entered.duration_days) });
+    const { checkout_url: url, until } = await post("/api/create-checkout", { ...entered, duration_days: Number(entered.duration_days) });
     const address = webAddress(url);
     if (!address) throw new Refusal({});
-    remember({ form: entered, checkout_url: address, until: Date.now() + (offered?.checkout_minutes ?? 0) * MINUTE_MS });
+    remember({ form: entered, checkout_url: address, until: until * SECOND_MS });
     location.assign(address);
   } catch (error) {
     refused(error instanceof Refusal ? error : new Refusal({}));
@@ -138,9 +144,9 @@ async function submit(event) {
 }
 
 /** @param {Refusal} refusal */
-function refused({ message, field, retryAfterSecs }) {
-  const when = retryAfterSecs ? pick(`${waitInWords(retryAfterSecs)}に、もう一度お試しください。`, ` Please try again ${waitInWords(retryAfterSecs)}.`) : "";
+function refused({ message, code, field, retryAfterSecs: secs }) {
+  const when = secs ? pick(`（${waitInWords(secs)}が目安です）`, ` (Usually ${waitInWords(secs)}.)`) : "";
   if (!field || !FIELDS.includes(field)) return summarise(message + when, []);
-  mark(field, message + when);
+  mark(field, message + when, { code, secs });
   summarise(pick("お申し込みを進められませんでした。", "We could not go on with your order."), [[field, message + when]]);
 }

@@ -7,25 +7,29 @@ use tamesuke_engine::signup::{Availability, SignUpError};
 
 use super::{Code, Problem};
 
+/// A period that is not sold, in words.
+pub(crate) const PERIOD_NOT_SOLD: (&str, &str) =
+    ("この期間は選べません。別の期間をお選びください。", "This period cannot be chosen. Please choose another.");
+
 /// Why a name can't be had, in words; none for one that is free.
 pub fn why_unavailable(availability: Availability) -> Option<Problem> {
     let problem = match availability {
         Availability::Free => return None,
         Availability::Taken => Problem::conflict(
             Code::SubdomainTaken,
-            "このサブドメインは使われています。別の名前をお選びください。",
-            "This subdomain is taken. Please choose another.",
+            "このアドレスはすでに使われています。別の名前をお選びください。",
+            "This address is already in use. Please choose another name.",
         ),
         Availability::Leaving { retry_after_secs } => Problem::conflict(
             Code::SubdomainLeaving,
-            "このサブドメインは前の環境を片付けています。数分後にもう一度お試しください。",
-            "The last environment of this subdomain is being removed. Please try again in a few minutes.",
+            "このアドレスは、前の環境を片付けているところです。終わりしだいお選びいただけます。",
+            "The last environment at this address is being cleared away. You can choose it as soon as that is done.",
         )
         .retry_after(retry_after_secs),
         Availability::Reserved { until } => Problem::conflict(
             Code::SubdomainReserved,
-            "このサブドメインは、ほかの方がお支払いの手続き中です。",
-            "Somebody else is about to pay for this subdomain.",
+            "このアドレスは、ほかの方がお支払いの手続きをしています。別の名前をお選びになるか、時間をおいてお試しください。",
+            "Somebody else is paying for this address. Please choose another name, or try again later.",
         )
         .until(until.as_unix()),
     };
@@ -46,13 +50,13 @@ impl From<&OfferError> for Problem {
             OfferError::Unavailable(_) => Self::new(
                 unprocessable,
                 Code::ApplicationUnavailable,
-                "このアプリケーションは準備中です。",
-                "This application is not available yet.",
+                "このアプリケーションは準備中です。別のアプリケーションをお選びください。",
+                "This application is not available yet. Please choose another.",
             )
             .field("oss_type"),
             OfferError::PeriodNotSold(_) => {
-                Self::new(unprocessable, Code::PeriodNotSold, "この期間は選べません。", "This period is not sold.")
-                    .field("duration_days")
+                let (ja, en) = PERIOD_NOT_SOLD;
+                Self::new(unprocessable, Code::PeriodNotSold, ja, en).field("duration_days")
             }
             OfferError::Price(fault) => Self::from_system(fault.system()),
         }
@@ -87,20 +91,20 @@ impl From<SignUpError> for Problem {
             SignUpError::NotReady => Self::not_ready(),
             SignUpError::Busy => Self::unavailable(
                 Code::Busy,
-                "同じサブドメインの手続きが続いています。少し待ってからもう一度お試しください。",
-                "Another request for this subdomain is under way. Please try again shortly.",
+                "このアドレスのお手続きが続いています。少し待ってから、もう一度お試しください。",
+                "Another order for this address is under way. Please wait a little and try again.",
             ),
             SignUpError::Offer(error) => Self::from(&error),
             SignUpError::Unavailable(availability) => why_unavailable(availability).unwrap_or_else(Self::not_ready),
             SignUpError::AlreadyPaid => Self::conflict(
                 Code::AlreadyPaid,
-                "このお申し込みはお支払い済みです。メールをご確認ください。",
-                "This order has been paid already. Please look at your mail.",
+                "このお申し込みはお支払い済みです。準備ができると、メールでお知らせします。",
+                "This order has been paid already. We will write to you when it is ready.",
             ),
             SignUpError::Full => Self::unavailable(
                 Code::Full,
-                "ただいま満員です。しばらくしてからもう一度お試しください。",
-                "There is no room just now. Please try again later.",
+                "ただいま空きがありません。時間をおいて、もう一度お試しください。お支払いは発生していません。",
+                "There is no room just now. Please try again later. You have not been charged.",
             ),
             SignUpError::Outside(fault) => {
                 tracing::warn!(error = %fault.chain(), "a sign-up needs an outside system that did not answer");

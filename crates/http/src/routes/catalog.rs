@@ -20,6 +20,12 @@ pub(crate) struct Catalog<'a> {
     trial_url: &'a str,
     /// Where people get help: a mail address or a web page.
     support_contact: Option<&'a str>,
+    /// The seller's page with what the law on mail-order sales asks for.
+    legal_url: Option<&'a str>,
+    /// The terms of use; who orders agrees to them.
+    terms_url: Option<&'a str>,
+    /// The privacy policy; who orders agrees to it.
+    privacy_url: Option<&'a str>,
     /// How long a payment page stays open.
     checkout_minutes: i64,
 }
@@ -94,6 +100,7 @@ struct LengthRule {
 pub(crate) async fn catalog(request: HttpRequest, web: web::Data<Web>) -> Result<HttpResponse, Problem> {
     web.calls.admit(&request, &web.settings.trusted_proxies).map_err(|problem| problem.in_language_of(&request))?;
     let offers = web.engine.offers().await;
+    let pages = &web.settings.pages;
     Ok(HttpResponse::Ok().insert_header(("Cache-Control", "no-store")).json(Catalog {
         applications: offers.iter().map(Application::of).collect(),
         rules: Rules {
@@ -107,6 +114,9 @@ pub(crate) async fn catalog(request: HttpRequest, web: web::Data<Web>) -> Result
         service_domain: &web.settings.service_domain,
         trial_url: &web.engine.settings().trial_url,
         support_contact: web.settings.support_contact.as_deref(),
+        legal_url: pages.legal.as_deref(),
+        terms_url: pages.terms.as_deref(),
+        privacy_url: pages.privacy.as_deref(),
         checkout_minutes: checkout::OPEN_SECS / 60,
     }))
 }

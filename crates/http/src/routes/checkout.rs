@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tamesuke_domain::order::Order;
 use utoipa::ToSchema;
 
@@ -41,7 +41,13 @@ struct OrderShape {
 pub(crate) struct Created {
     /// Stripe's payment page. The name is kept while it is open.
     checkout_url: String,
+    /// When that page lapses, in seconds since 1970; the same again for the same page.
+    until: i64,
 }
+
+/// What a release holds: nothing. That it says to be JSON keeps other origins' pages from sending it.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct Release {}
 
 /// Whether anything was given back.
 #[derive(Serialize, ToSchema)]
@@ -92,7 +98,7 @@ pub(crate) async fn create(
     let form: Form = body::json(&request, payload, &web).await?;
     let order = Order::try_from(form).map_err(told)?;
     let (reference, is_new) = web.reference(&request);
-    let url = web.engine.sign_up(&order, &reference).await.map_err(|error| told(error.into()))?;
+    let page = web.engine.sign_up(&order, &reference).await.map_err(|error| told(error.into()))?;
     let mut answer = HttpResponse::Ok();
     if is_new {
         let cookie = Cookie::build(web.cookie_name(), reference)
@@ -104,7 +110,7 @@ pub(crate) async fn create(
         answer.cookie(cookie);
     }
     tracing::info!(subdomain = %order.subdomain, took_ms = millis(began.elapsed()), "a payment page was given for {}", order.subdomain);
-    Ok(answer.json(Created { checkout_url: url }))
+    Ok(answer.json(Created { checkout_url: page.url, until: page.until.as_unix() }))
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -115,16 +121,27 @@ fn millis(duration: Duration) -> u64 {
     post,
     path = "/api/checkout/release",
     tag = "order",
+    request_body = Release,
     responses(
         (status = 200, description = "What this browser had reserved, if anything, is free again.", body = Released),
+        (status = 400, description = "`body_malformed`: no JSON object, or `Content-Type` does not say so.", body = Body),
+        (status = 408, description = "`request_timeout`", body = Body),
         (status = 409, description = "`already_paid`", body = Body),
+        (status = 413, description = "`too_large`", body = Body),
         (status = 429, description = "`too_many_requests`", body = Body),
         (status = 503, description = "`stripe_unavailable`", body = Body),
     )
 )]
-pub(crate) async fn release(request: HttpRequest, web: web::Data<Web>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn release(
+    request: HttpRequest,
+    payload: web::Payload,
+    web: web::Data<Web>,
+) -> Result<HttpResponse, Problem> {
     let told = |problem: Problem| problem.in_language_of(&request);
     web.orders.admit(&request, &web.settings.trusted_proxies).map_err(told)?;
+    // A trial's own page is of the same site as the form, so the cookie comes with what it sends; but no
+    // browser lets it send JSON here.
+    let Release {} = body::json(&request, payload, &web).await?;
     let released = match request.cookie(web.cookie_name()) {
         Some(cookie) => web.engine.release(cookie.value()).await.map_err(|error| told(error.into()))?,
         None => false,

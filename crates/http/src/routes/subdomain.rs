@@ -44,21 +44,29 @@ pub(crate) struct Answer<'a> {
 
 /// A malformed name, with what would be right.
 pub(crate) fn malformed(error: &SubdomainError) -> Problem {
-    let ja = match error {
-        SubdomainError::Empty => "サブドメインを入力してください。".to_owned(),
-        SubdomainError::TooLong { length } => {
-            format!("サブドメインは12文字までです（{length}文字あります）。")
-        }
+    let (ja, en) = match error {
+        SubdomainError::Empty => ("アドレスを入力してください。".to_owned(), "Please enter an address.".to_owned()),
+        SubdomainError::TooLong { length } => (
+            format!("アドレスは12文字までです（{length}文字あります）。"),
+            format!("An address has at most 12 characters; this one has {length}."),
+        ),
         SubdomainError::Character { found, place } => {
-            format!(
-                "{place}文字目の「{}」は使えません。半角の英小文字、数字、ハイフンが使えます。",
-                found.escape_debug()
+            let found = found.escape_debug();
+            (
+                format!("{place}文字目の「{found}」は使えません。半角の英小文字、数字、ハイフンが使えます。"),
+                format!("Character {place}, “{found}”, cannot be used. Only a–z, 0–9 and hyphen can."),
             )
         }
-        SubdomainError::HyphenAtEnd => "最初と最後にハイフンは使えません。".to_owned(),
-        SubdomainError::HyphensAtThreeAndFour => "3文字目と4文字目に続けてハイフンは使えません。".to_owned(),
+        SubdomainError::HyphenAtEnd => (
+            "最初と最後にハイフンは使えません。".to_owned(),
+            "An address cannot begin or end with a hyphen.".to_owned(),
+        ),
+        SubdomainError::HyphensAtThreeAndFour => (
+            "3文字目と4文字目に続けてハイフンは使えません。".to_owned(),
+            "The third and fourth character cannot both be hyphens.".to_owned(),
+        ),
     };
-    Problem::new(StatusCode::BAD_REQUEST, Code::SubdomainMalformed, &ja, &error.to_string()).field("subdomain")
+    Problem::new(StatusCode::BAD_REQUEST, Code::SubdomainMalformed, &ja, &en).field("subdomain")
 }
 
 #[utoipa::path(

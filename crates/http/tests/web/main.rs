@@ -4,5 +4,6 @@
 
 mod client;
 mod malformed;
+mod orders;
 mod slow;
 mod world;

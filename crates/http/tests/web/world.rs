@@ -1,19 +1,20 @@
-//! The web side over real TCP, with nothing outside: Stripe's lists are empty and every other outside
-//! system is out of reach, for what is tested here never gets that far.
+//! The web side over real TCP, with next to nothing outside: Stripe keeps payment pages and nothing else,
+//! there is room, and every other outside system is out of reach, for what is tested here never gets that far.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::web::Data;
 use async_trait::async_trait;
 use tamesuke_domain::action::{EndBy, Repair};
-use tamesuke_domain::catalog::Catalog;
-use tamesuke_domain::checkout::{Checkout, Expired, NewCheckout, SeenCheckout};
+use tamesuke_domain::catalog::{ApplicationId, Catalog, CatalogFile, Days};
+use tamesuke_domain::checkout::{Checkout, CheckoutStatus, Expired, NewCheckout, SeenCheckout};
 use tamesuke_domain::ids::{CheckoutId, PriceId, SubscriptionId, TunnelId, Vmid};
 use tamesuke_domain::instance::Instance;
 use tamesuke_domain::look::{Policy, RunView};
 use tamesuke_domain::metadata::Metadata;
+use tamesuke_domain::money::Money;
 use tamesuke_domain::parts::{Part, Scene, VmidRange};
 use tamesuke_domain::ports::{
     Billing, Clock, Delivery, Entropy, EventHint, Fault, Inventory, Lease, Letter, Listing, Mailer, Note, Price,
@@ -23,7 +24,7 @@ use tamesuke_domain::subdomain::Subdomain;
 use tamesuke_domain::time::{Monotonic, Timestamp};
 use tamesuke_domain::trial::{Customer, Subscription, Trial};
 use tamesuke_engine::{Engine, Ports, Settings};
-use tamesuke_http::{Outside, Rejection, ServerSettings, Web, WebSettings, WebhookProof};
+use tamesuke_http::{OperatorPages, Outside, Rejection, ServerSettings, Web, WebSettings, WebhookProof};
 
 /// How long heads and bodies may take here.
 pub(crate) const REQUEST_TIME_MAX: Duration = Duration::from_millis(1_500);
@@ -37,15 +38,34 @@ fn away(system: System) -> Fault {
 
 struct Nobody {
     began: tokio::time::Instant,
+    sessions: Mutex<Vec<Checkout>>,
 }
+
+/// By how much Stripe's pages lapse sooner than they were asked to: what counts is what Stripe shows.
+const SOONER_SECS: i64 = 7;
 
 #[async_trait]
 impl Billing for Nobody {
-    async fn price(&self, _: &PriceId) -> Result<Price, Fault> {
-        Err(away(System::Stripe))
+    async fn price(&self, id: &PriceId) -> Result<Price, Fault> {
+        let money = Money { amount_minor: 500, currency: "jpy".to_owned() };
+        Ok(Price { id: id.clone(), money, days: Some(7), active: true })
     }
-    async fn create_checkout(&self, _: &NewCheckout) -> Result<Checkout, Fault> {
-        Err(away(System::Stripe))
+    async fn create_checkout(&self, wanted: &NewCheckout) -> Result<Checkout, Fault> {
+        let mut sessions = self.sessions.lock().unwrap();
+        let id = format!("cs_test_{}", sessions.len());
+        let session = Checkout {
+            url: Some(format!("https://pay.example/{id}")),
+            id: id.parse().unwrap(),
+            status: CheckoutStatus::Open,
+            created: self.now(),
+            expires: wanted.expires.plus_secs(-SOONER_SECS),
+            reference: wanted.reference.clone(),
+            email: Some(wanted.email.clone()),
+            subscription: None,
+            metadata: wanted.metadata.clone(),
+        };
+        sessions.push(session.clone());
+        Ok(session)
     }
     async fn checkout(&self, _: &CheckoutId) -> Result<Option<SeenCheckout>, Fault> {
         Ok(None)
@@ -54,10 +74,14 @@ impl Billing for Nobody {
         Ok(Vec::new())
     }
     async fn checkouts_after(&self, _: Option<&CheckoutId>, _: Timestamp) -> Result<Vec<Checkout>, Fault> {
-        Ok(Vec::new())
+        Ok(self.sessions.lock().unwrap().clone())
     }
-    async fn expire_checkout(&self, _: &CheckoutId) -> Result<Expired, Fault> {
-        Err(away(System::Stripe))
+    async fn expire_checkout(&self, id: &CheckoutId) -> Result<Expired, Fault> {
+        let mut sessions = self.sessions.lock().unwrap();
+        for session in sessions.iter_mut().filter(|session| session.id == *id) {
+            session.status = CheckoutStatus::Expired;
+        }
+        Ok(Expired::Free)
     }
     async fn subscription(&self, _: &SubscriptionId) -> Result<Option<Subscription>, Fault> {
         Ok(None)
@@ -112,7 +136,7 @@ impl Inventory for Nobody {
         Err(away(System::Proxmox))
     }
     async fn list(&self, _: Monotonic) -> Result<Listing, Fault> {
-        Ok(Listing::default())
+        Ok(Listing { free: 10, ..Listing::default() })
     }
     async fn answers(&self, _: &Subdomain) -> bool {
         false
@@ -209,9 +233,48 @@ fn settings() -> Settings {
     }
 }
 
-/// Serves until the test's runtime ends; gives where, once the first listing is in.
+/// Sells nginx for 7 days.
+fn with_nginx(mut settings: Settings) -> Settings {
+    let words = serde_json::json!({"ja": "nginx", "en": "nginx"});
+    let entry = serde_json::json!({"id": "nginx", "name": words, "description": words, "available": true, "template": 8011, "port": 80, "periods": [7]});
+    let file: CatalogFile = serde_json::from_value(serde_json::json!({"application": [entry]})).unwrap();
+    settings.catalog = Catalog::new(file).unwrap();
+    let period: (ApplicationId, Days) = ("nginx".parse().unwrap(), Days::new(7).unwrap());
+    settings.prices.insert(period, "price_7".parse().unwrap());
+    settings
+}
+
+fn web_settings() -> WebSettings {
+    WebSettings {
+        https: false,
+        trusted_proxies: Vec::new(),
+        orders_per_minute: 0,
+        calls_per_minute: 0,
+        body_time_max: REQUEST_TIME_MAX,
+        support_contact: None,
+        pages: OperatorPages::default(),
+        service_domain: "persys.jp".to_owned(),
+        version: "0",
+    }
+}
+
+/// Serves until the test's runtime ends, an empty catalogue; gives where, once the first listing is in.
 pub(crate) async fn serve() -> SocketAddr {
-    let nobody = Arc::new(Nobody { began: tokio::time::Instant::now() });
+    serve_as(settings(), web_settings()).await
+}
+
+/// The same with something to sell.
+pub(crate) async fn serve_nginx() -> SocketAddr {
+    serve_as(with_nginx(settings()), web_settings()).await
+}
+
+/// The same, and the operator has pages of his own.
+pub(crate) async fn serve_with_pages(pages: OperatorPages) -> SocketAddr {
+    serve_as(with_nginx(settings()), WebSettings { pages, ..web_settings() }).await
+}
+
+async fn serve_as(settings: Settings, web: WebSettings) -> SocketAddr {
+    let nobody = Arc::new(Nobody { began: tokio::time::Instant::now(), sessions: Mutex::default() });
     let ports = Ports {
         billing: nobody.clone(),
         provisioner: nobody.clone(),
@@ -221,17 +284,7 @@ pub(crate) async fn serve() -> SocketAddr {
         entropy: nobody.clone(),
         lease: nobody.clone(),
     };
-    let engine = Arc::new(Engine::new(settings(), ports));
-    let web = WebSettings {
-        https: false,
-        trusted_proxies: Vec::new(),
-        orders_per_minute: 0,
-        calls_per_minute: 0,
-        body_time_max: REQUEST_TIME_MAX,
-        support_contact: None,
-        service_domain: "persys.jp".to_owned(),
-        version: "0",
-    };
+    let engine = Arc::new(Engine::new(settings, ports));
     let state = Data::new(Web::new(engine.clone(), nobody.clone(), nobody, web));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

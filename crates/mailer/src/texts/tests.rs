@@ -68,3 +68,31 @@ fn the_apology_speaks_of_the_refund_only_where_there_was_one() {
     unpaid.refunded = false;
     assert!(!letter_text(&unpaid, &settings()).unwrap().plain.contains("返金いたしました"));
 }
+
+#[test]
+fn the_farewell_names_no_day_for_a_trial_may_have_ended_before_its_own() {
+    let text = letter_text(&letter(MailKind::ThankYou), &settings()).unwrap();
+    for words in [text.plain, text.html.unwrap()] {
+        assert!(words.contains("nginx のお試しは終了しました。") && words.contains("nginx has ended."), "{words}");
+        assert!(!words.contains("2026"), "{words}");
+    }
+}
+
+#[test]
+fn whom_to_ask_is_said_only_where_somebody_is_named() {
+    let named = settings();
+    let nobody = SmtpSettings { support: None, ..settings() };
+    for kind in [MailKind::Welcome, MailKind::ThankYou, MailKind::Apology] {
+        let with = letter_text(&letter(kind), &named).unwrap();
+        for words in [with.plain, with.html.unwrap()] {
+            assert_eq!(words.matches("support@persys.jp").count(), 2, "{words}");
+        }
+        let without = letter_text(&letter(kind), &nobody).unwrap();
+        assert!(!without.plain.contains("\n\n\n"), "{:?}", without.plain);
+        for words in [without.plain, without.html.unwrap()] {
+            for word in ["noreply", "ご連絡", "ご質問", "Questions", "Write to"] {
+                assert!(!words.contains(word), "{word} in\n{words}");
+            }
+        }
+    }
+}

@@ -106,7 +106,7 @@ impl Simulation {
         };
         let work = async move {
             let answer = engine.sign_up(&wish.order, &wish.reference).await;
-            customers::answered(&mut world.lock(), number, answer);
+            customers::answered(&mut world.lock(), number, answer.map(|page| page.url));
         };
         self.executor.add(pid, Role::Request, Box::pin(work));
     }

@@ -76,6 +76,19 @@ pub(crate) const KEYS: &[Key] = &[
     with_default("SMTP_CA_FILE", "", "/etc/ssl/mail-ca.pem", "CA of the mail server beside the system's roots."),
     with_default("OPERATOR_EMAIL", "", "you@example.jp", "Whom notes on failures go to."),
     with_default("SUPPORT_CONTACT", "", "support@persys.jp", "Where customers get help; shown in mails and on pages."),
+    with_default(
+        "LEGAL_URL",
+        "",
+        "https://example.jp/legal",
+        "Your page with what the law on mail-order sales asks for (特定商取引法に基づく表記), shown in the pages' foot.",
+    ),
+    with_default(
+        "TERMS_URL",
+        "",
+        "https://example.jp/terms",
+        "Your terms of use, shown in the foot and, as agreed to by ordering, under the form's button.",
+    ),
+    with_default("PRIVACY_URL", "", "https://example.jp/privacy", "Your privacy policy, shown like the terms."),
     needed("APP_DOMAIN", "app.persys.jp", "Domain of the form."),
     with_default(
         "SERVICE_DOMAIN",

@@ -143,6 +143,9 @@ fn web(r: &mut Reader, service_domain: &str) -> WebKeys {
         trial_url,
         service_domain: service_domain.to_owned(),
         support: r.optional("SUPPORT_CONTACT"),
+        legal: r.page("LEGAL_URL"),
+        terms: r.page("TERMS_URL"),
+        privacy: r.page("PRIVACY_URL"),
         probe_timeout: r.secs("PROBE_TIMEOUT"),
     }
 }

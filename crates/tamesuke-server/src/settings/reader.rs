@@ -100,6 +100,16 @@ impl Reader {
         Duration::from_secs(self.number(name))
     }
 
+    /// The address of a page of the operator's, where one is given: shown to people, so HTTPS only.
+    pub(super) fn page(&mut self, name: &'static str) -> Option<Url> {
+        let text = self.optional(name)?;
+        let url = text.parse::<Url>().ok().filter(|url| url.scheme() == "https" && url.has_host());
+        if url.is_none() {
+            self.blame(name, "is no https address");
+        }
+        url
+    }
+
     pub(super) fn url(&mut self, name: &'static str, text: &str) -> Url {
         match text.parse::<Url>() {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,

@@ -96,17 +96,19 @@ fn detail(view: &TrialView, language: Language) -> &'static str {
         State::Provisioning => ("環境を作成しています。", "Your environment is being made."),
         State::Ready => ("ご利用いただけます。", "It is ready."),
         State::Ending => {
-            ("期間が終了しました。環境を削除しています。", "The period is over. The environment is being removed.")
+            ("お試しは終了しました。環境を削除しています。", "Your trial is over. The environment is being removed.")
         }
-        State::Closed => ("期間が終了し、すべて削除しました。", "The period is over and everything has been deleted."),
+        State::Closed => {
+            ("お試しは終了し、すべて削除しました。", "Your trial is over and everything has been deleted.")
+        }
         State::Expired => (
             "お支払いの期限が切れました。もう一度お申し込みください。",
             "The payment page has lapsed. Please order again.",
         ),
         State::Refused => match view.progress.refused {
             Some(Reason::Taken | Reason::Foreign) => (
-                "このサブドメインはすでに使われていたため、ご提供できませんでした。全額を返金します。別の名前でお申し込みください。",
-                "This subdomain was already in use, so we could not provide it. You get a full refund. Please order with another name.",
+                "このアドレスはすでに使われていたため、ご提供できませんでした。全額を返金します。別の名前でお申し込みください。",
+                "This address was already in use, so we could not provide it. You get a full refund. Please order with another name.",
             ),
             Some(Reason::NeverReady | Reason::GaveUp | Reason::Lost) | None => (
                 "ご提供できませんでした。申し訳ございません。全額を返金します。",
