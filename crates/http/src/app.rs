@@ -8,7 +8,7 @@ use actix_web::web;
 use tamesuke_domain::ports::{EventHint, System};
 use tamesuke_engine::Engine;
 
-use crate::limits::Limit;
+use crate::limits::{Limit, Streams};
 use crate::problem::Problem;
 use crate::routes;
 
@@ -48,6 +48,8 @@ pub struct WebSettings {
     pub orders_per_minute: u32,
     /// Other calls a minute from one visitor; 0 is no limit.
     pub calls_per_minute: u32,
+    /// Streams of events open at once, of all visitors together.
+    pub streams_max: usize,
     /// How long a body may take to arrive.
     pub body_time_max: Duration,
     /// Where people get help.
@@ -66,6 +68,7 @@ pub struct Web {
     pub(crate) settings: WebSettings,
     pub(crate) orders: Limit,
     pub(crate) calls: Limit,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) started: std::time::Instant,
     pub(crate) health: routes::health::Kept,
 }
@@ -81,6 +84,7 @@ impl Web {
         Self {
             orders: Limit::per_minute(settings.orders_per_minute),
             calls: Limit::per_minute(settings.calls_per_minute),
+            streams: Streams::new(settings.streams_max),
             engine,
             proof,
             outside,

@@ -1,6 +1,8 @@
 //! How often one visitor may ask, and who a visitor is: behind a tunnel every one has the tunnel's
 //! address, so a proxy that is trusted is believed about whom it speaks for.
 
+mod streams;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,6 +12,8 @@ use actix_web::HttpRequest;
 use moka::sync::Cache;
 
 use crate::problem::Problem;
+
+pub use streams::{Place, STREAMS_PER_VISITOR_MAX, Streams};
 
 /// The window that requests are counted in.
 const WINDOW: Duration = Duration::from_secs(60);

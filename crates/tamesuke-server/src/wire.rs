@@ -253,6 +253,8 @@ pub(crate) fn service(settings: &Settings) -> anyhow::Result<Service> {
             trusted_proxies: settings.web.trusted_proxies.clone(),
             orders_per_minute: settings.web.orders_per_minute,
             calls_per_minute: settings.web.calls_per_minute,
+            // The other half is for those who only ask.
+            streams_max: settings.web.connections_max.div_ceil(2),
             body_time_max: settings.web.request_time_max,
             support_contact: settings.web.support.clone(),
             service_domain: settings.web.service_domain.clone(),

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::app::Web;
 use crate::language::Language;
+use crate::limits::visitor;
 use crate::problem::{Body, Code, Problem};
 use shown::{Shown, shown};
 
@@ -19,6 +20,8 @@ use shown::{Shown, shown};
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The longest a stream goes on: a browser opens a new one by itself.
 const STREAM_MAX: Duration = Duration::from_secs(3_600);
+/// When to try again if there is no place for a stream, in seconds.
+const FULL_RETRY_SECS: u64 = 60;
 
 /// One event of the stream, as it is described.
 #[derive(ToSchema)]
@@ -121,9 +124,13 @@ pub(crate) async fn events(
     web.calls.admit(&request, &web.settings.trusted_proxies).map_err(told)?;
     let id = parse(&id).map_err(told)?;
     let language = Language::of_request(&request);
+    let place = web.streams.place(visitor(&request, &web.settings.trusted_proxies));
+    let place = place.ok_or_else(|| told(Problem::too_many(FULL_RETRY_SECS)))?;
     let first = web.view(&id).await.map_err(told)?;
     let mut bell = web.engine.hub().subscribe(&first.subdomain);
     let stream = async_stream::stream! {
+        // Held until the stream is dropped: when it ends, or its caller is gone.
+        let _place = place;
         let began = tokio::time::Instant::now();
         let mut last = String::new();
         while began.elapsed() < STREAM_MAX {

@@ -5,4 +5,5 @@
 mod client;
 mod malformed;
 mod slow;
+mod streams;
 mod world;

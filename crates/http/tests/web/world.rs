@@ -1,19 +1,20 @@
-//! The web side over real TCP, with nothing outside: Stripe's lists are empty and every other outside
-//! system is out of reach, for what is tested here never gets that far.
+//! The web side over real TCP, with next to nothing outside: Stripe's lists are empty, three of its
+//! sessions can be read, and every other outside system is out of reach, for what is tested here never
+//! gets that far.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::web::Data;
 use async_trait::async_trait;
 use tamesuke_domain::action::{EndBy, Repair};
 use tamesuke_domain::catalog::Catalog;
-use tamesuke_domain::checkout::{Checkout, Expired, NewCheckout, SeenCheckout};
+use tamesuke_domain::checkout::{Checkout, CheckoutStatus, Expired, NewCheckout, SeenCheckout};
 use tamesuke_domain::ids::{CheckoutId, PriceId, SubscriptionId, TunnelId, Vmid};
 use tamesuke_domain::instance::Instance;
 use tamesuke_domain::look::{Policy, RunView};
-use tamesuke_domain::metadata::Metadata;
+use tamesuke_domain::metadata::{Metadata, key};
 use tamesuke_domain::parts::{Part, Scene, VmidRange};
 use tamesuke_domain::ports::{
     Billing, Clock, Delivery, Entropy, EventHint, Fault, Inventory, Lease, Letter, Listing, Mailer, Note, Price,
@@ -35,8 +36,45 @@ fn away(system: System) -> Fault {
     Fault::Retryable { system, operation: "answer", retry_after: None, cause: "there is nobody".into() }
 }
 
-struct Nobody {
+/// A session that can be paid.
+pub(crate) const OPEN: &str = "cs_open";
+/// One that lapsed.
+pub(crate) const LAPSED: &str = "cs_lapsed";
+/// Sessions of which Stripe tells nothing until it is let.
+pub(crate) const SLOW: &str = "cs_slow";
+
+pub(crate) struct Nobody {
     began: tokio::time::Instant,
+    /// Sessions that were asked for, in order.
+    asked: Mutex<Vec<String>>,
+    /// One permit for each answer about a slow session.
+    pub(crate) slow: tokio::sync::Semaphore,
+}
+
+impl Nobody {
+    /// How often Stripe was asked for a session.
+    pub(crate) fn asked(&self, session: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|asked| asked.starts_with(session)).count()
+    }
+}
+
+fn session(id: &CheckoutId, status: CheckoutStatus) -> SeenCheckout {
+    let instance = settings().instance.as_str().to_owned();
+    let checkout = Checkout {
+        id: id.clone(),
+        status,
+        url: None,
+        created: Timestamp::from_unix(1_790_000_000),
+        expires: Timestamp::from_unix(1_790_001_860),
+        reference: None,
+        email: None,
+        subscription: None,
+        metadata: Metadata::from([
+            (key::SUBDOMAIN.to_owned(), "watched".to_owned()),
+            (key::INSTANCE.to_owned(), instance),
+        ]),
+    };
+    SeenCheckout { checkout, subscription: None }
 }
 
 #[async_trait]
@@ -47,8 +85,17 @@ impl Billing for Nobody {
     async fn create_checkout(&self, _: &NewCheckout) -> Result<Checkout, Fault> {
         Err(away(System::Stripe))
     }
-    async fn checkout(&self, _: &CheckoutId) -> Result<Option<SeenCheckout>, Fault> {
-        Ok(None)
+    async fn checkout(&self, id: &CheckoutId) -> Result<Option<SeenCheckout>, Fault> {
+        self.asked.lock().unwrap().push(id.to_string());
+        match id.as_str() {
+            OPEN => Ok(Some(session(id, CheckoutStatus::Open))),
+            LAPSED => Ok(Some(session(id, CheckoutStatus::Expired))),
+            slow if slow.starts_with(SLOW) => {
+                self.slow.acquire().await.unwrap().forget();
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
     }
     async fn checkouts_since(&self, _: Timestamp) -> Result<Vec<Checkout>, Fault> {
         Ok(Vec::new())
@@ -211,7 +258,16 @@ fn settings() -> Settings {
 
 /// Serves until the test's runtime ends; gives where, once the first listing is in.
 pub(crate) async fn serve() -> SocketAddr {
-    let nobody = Arc::new(Nobody { began: tokio::time::Instant::now() });
+    serve_watched().await.0
+}
+
+/// The same, with what was asked of those outside.
+pub(crate) async fn serve_watched() -> (SocketAddr, Arc<Nobody>) {
+    let nobody = Arc::new(Nobody {
+        began: tokio::time::Instant::now(),
+        asked: Mutex::default(),
+        slow: tokio::sync::Semaphore::new(0),
+    });
     let ports = Ports {
         billing: nobody.clone(),
         provisioner: nobody.clone(),
@@ -224,15 +280,16 @@ pub(crate) async fn serve() -> SocketAddr {
     let engine = Arc::new(Engine::new(settings(), ports));
     let web = WebSettings {
         https: false,
-        trusted_proxies: Vec::new(),
+        trusted_proxies: vec![[127, 0, 0, 1].into()],
         orders_per_minute: 0,
         calls_per_minute: 0,
+        streams_max: 64,
         body_time_max: REQUEST_TIME_MAX,
         support_contact: None,
         service_domain: "persys.jp".to_owned(),
         version: "0",
     };
-    let state = Data::new(Web::new(engine.clone(), nobody.clone(), nobody, web));
+    let state = Data::new(Web::new(engine.clone(), nobody.clone(), nobody.clone(), web));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let limits = ServerSettings {
@@ -249,5 +306,5 @@ pub(crate) async fn serve() -> SocketAddr {
     while !engine.health().resynced {
         tokio::task::yield_now().await;
     }
-    address
+    (address, nobody)
 }
