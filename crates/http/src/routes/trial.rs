@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use tamesuke_domain::ids::CheckoutId;
-use tamesuke_engine::engine::TrialView;
+use tamesuke_engine::engine::{TrialError, TrialView};
 use utoipa::ToSchema;
 
 use crate::app::Web;
@@ -51,18 +51,28 @@ impl Web {
                 "このお申し込みは見つかりません。",
                 "There is no such order.",
             )),
-            Err(fault) => {
-                tracing::warn!(error = %fault.chain(), "a trial could not be shown");
-                Err(Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    Code::StripeUnavailable,
-                    "ただいま状態を確認できません。しばらくしてからもう一度お試しください。",
-                    "The state can't be read just now. Please try again in a while.",
-                )
-                .retry_after(5))
+            Err(error) => {
+                match &error {
+                    // Strangers must not fill the log either.
+                    TrialError::Busy => tracing::debug!("a trial could not be shown: {error}"),
+                    TrialError::Outside(fault) => {
+                        tracing::warn!(error = %fault.chain(), "a trial could not be shown");
+                    }
+                }
+                Err(unreadable())
             }
         }
     }
+}
+
+fn unreadable() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        Code::StripeUnavailable,
+        "ただいま状態を確認できません。しばらくしてからもう一度お試しください。",
+        "The state can't be read just now. Please try again in a while.",
+    )
+    .retry_after(5)
 }
 
 fn parse(id: &str) -> Result<CheckoutId, Problem> {

@@ -5,5 +5,6 @@
 mod client;
 mod malformed;
 mod slow;
+mod strangers;
 mod streams;
 mod world;
