@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
+use tamesuke_domain::checkout::OPEN_SECS;
 use tamesuke_domain::ports::{EventHint, System};
 use tamesuke_engine::Engine;
 
@@ -46,6 +47,8 @@ pub struct WebSettings {
     pub trusted_proxies: Vec<IpAddr>,
     /// Orders a minute from one visitor; 0 is no limit.
     pub orders_per_minute: u32,
+    /// Orders from one visitor while an unpaid one keeps its room ([`OPEN_SECS`]); 0 is no limit.
+    pub orders_per_reservation: u32,
     /// Other calls a minute from one visitor; 0 is no limit.
     pub calls_per_minute: u32,
     /// Streams of events open at once, of all visitors together.
@@ -67,6 +70,7 @@ pub struct Web {
     pub(crate) outside: Arc<dyn Outside>,
     pub(crate) settings: WebSettings,
     pub(crate) orders: Limit,
+    pub(crate) reservations: Limit,
     pub(crate) calls: Limit,
     pub(crate) streams: Arc<Streams>,
     pub(crate) started: std::time::Instant,
@@ -83,6 +87,7 @@ impl Web {
     ) -> Self {
         Self {
             orders: Limit::per_minute(settings.orders_per_minute),
+            reservations: Limit::new(settings.orders_per_reservation, Duration::from_secs(OPEN_SECS.unsigned_abs())),
             calls: Limit::per_minute(settings.calls_per_minute),
             streams: Streams::new(settings.streams_max),
             engine,

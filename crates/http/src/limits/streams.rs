@@ -71,18 +71,18 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    fn address(last: usize) -> Option<IpAddr> {
-        Some(IpAddr::from([7, 7, 7, u8::try_from(last).unwrap()]))
+    fn place(streams: &Arc<Streams>, visitor: u8) -> Option<Place> {
+        streams.place(Some(IpAddr::from([7, 7, 7, visitor])))
     }
 
     #[test]
     fn one_visitors_streams_leave_places_for_others_and_come_back_when_closed() {
         let streams = Streams::new(1_000);
-        let mut places: Vec<_> = (0..STREAMS_PER_VISITOR_MAX).map(|_| streams.place(address(1)).unwrap()).collect();
-        assert!(streams.place(address(1)).is_none());
-        assert!(streams.place(address(2)).is_some());
+        let mut places: Vec<_> = (0..STREAMS_PER_VISITOR_MAX).map(|_| place(&streams, 1).unwrap()).collect();
+        assert!(place(&streams, 1).is_none());
+        assert!(place(&streams, 2).is_some());
         places.pop();
-        assert!(streams.place(address(1)).is_some());
+        assert!(place(&streams, 1).is_some());
         places.clear();
         assert!(streams.lock().by_visitor.is_empty() && streams.lock().all == 0);
     }
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn all_visitors_together_have_a_limit_too() {
         let streams = Streams::new(3);
-        let places: Vec<_> = (0..4).map(|visitor| streams.place(address(visitor))).collect();
+        let places: Vec<_> = (0..4).map(|visitor| place(&streams, visitor)).collect();
         assert_eq!(places.iter().filter(|place| place.is_some()).count(), 3);
     }
 }

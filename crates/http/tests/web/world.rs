@@ -36,6 +36,9 @@ fn away(system: System) -> Fault {
     Fault::Retryable { system, operation: "answer", retry_after: None, cause: "there is nobody".into() }
 }
 
+/// Orders of one visitor here while an unpaid one keeps its room.
+pub(crate) const RESERVATIONS_MAX: u32 = 3;
+
 /// A session that can be paid.
 pub(crate) const OPEN: &str = "cs_open";
 /// One that lapsed.
@@ -282,6 +285,7 @@ pub(crate) async fn serve_watched() -> (SocketAddr, Arc<Nobody>) {
         https: false,
         trusted_proxies: vec![[127, 0, 0, 1].into()],
         orders_per_minute: 0,
+        orders_per_reservation: RESERVATIONS_MAX,
         calls_per_minute: 0,
         streams_max: 64,
         body_time_max: REQUEST_TIME_MAX,
