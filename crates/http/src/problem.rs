@@ -149,6 +149,17 @@ impl Problem {
         )
     }
 
+    /// An address that mails can't go to.
+    pub fn email() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            Code::EmailMalformed,
+            "メールアドレスを正しく入力してください（例: taro@example.co.jp）。",
+            "Please give a mail address such as taro@example.co.jp.",
+        )
+        .field("email")
+    }
+
     /// A body that is too large.
     pub fn too_large(length_max: usize) -> Self {
         Self::new(

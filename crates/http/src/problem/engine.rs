@@ -97,6 +97,10 @@ impl From<SignUpError> for Problem {
                 "このお申し込みはお支払い済みです。メールをご確認ください。",
                 "This order has been paid already. Please look at your mail.",
             ),
+            SignUpError::Email(fault) => {
+                tracing::info!(error = %fault.chain(), "a sign-up's mail address is refused");
+                Self::email()
+            }
             SignUpError::Full => Self::unavailable(
                 Code::Full,
                 "ただいま満員です。しばらくしてからもう一度お試しください。",
