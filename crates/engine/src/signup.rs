@@ -272,7 +272,7 @@ impl Engine {
 }
 
 fn refuses_email(fault: &Fault) -> bool {
-    std::error::Error::source(fault).is_some_and(|cause| cause.is::<EmailRefused>())
+    std::error::Error::source(fault).and_then(|cause| cause.downcast_ref::<EmailRefused>()).is_some()
 }
 
 /// Drops a name's mutex when nobody waits for it any more.
