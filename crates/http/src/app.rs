@@ -9,6 +9,7 @@ use tamesuke_domain::checkout::OPEN_SECS;
 use tamesuke_domain::ports::{EventHint, System};
 use tamesuke_engine::Engine;
 
+use crate::body::LargeBodies;
 use crate::limits::{Limit, Streams};
 use crate::problem::Problem;
 use crate::routes;
@@ -73,6 +74,7 @@ pub struct Web {
     pub(crate) reservations: Limit,
     pub(crate) calls: Limit,
     pub(crate) streams: Arc<Streams>,
+    pub(crate) large_bodies: LargeBodies,
     pub(crate) started: std::time::Instant,
     pub(crate) health: routes::health::Kept,
 }
@@ -90,6 +92,7 @@ impl Web {
             reservations: Limit::new(settings.orders_per_reservation, Duration::from_secs(OPEN_SECS.unsigned_abs())),
             calls: Limit::per_minute(settings.calls_per_minute),
             streams: Streams::new(settings.streams_max),
+            large_bodies: LargeBodies::default(),
             engine,
             proof,
             outside,

@@ -139,6 +139,17 @@ impl Problem {
         )
     }
 
+    /// Too many large bodies are being read.
+    pub fn crowded() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Code::Busy,
+            "ただいま混み合っています。しばらくしてからもう一度お試しください。",
+            "Too many large requests are being read. Please try again in a while.",
+        )
+        .retry_after(30)
+    }
+
     /// A body that does not read.
     pub fn body(why: &str) -> Self {
         Self::new(

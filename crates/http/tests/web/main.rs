@@ -7,4 +7,5 @@ mod malformed;
 mod slow;
 mod strangers;
 mod streams;
+mod webhooks;
 mod world;

@@ -1,7 +1,7 @@
 //! Requests that are too large, cut short, garbled or no text: each gets a clear answer, and the service
 //! goes on.
 
-use crate::client::{JSON, ORDER, Then, get, goes_on, post, send};
+use crate::client::{JSON, ORDER, SIGNED, Then, get, goes_on, post, send};
 use crate::world::{RESERVATIONS_MAX, serve};
 
 #[actix_web::test]
@@ -65,8 +65,9 @@ async fn a_visitor_can_take_only_so_many_rooms_without_paying() {
 async fn a_body_that_is_announced_too_large_is_refused_unread() {
     let address = serve().await;
     for (path, length) in [(ORDER, 16 * 1024 + 1), ("/webhook/stripe", 1024 * 1024 + 1), (ORDER, usize::MAX)] {
-        let head =
-            format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: {length}\r\n\r\n");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\n{SIGNED}Content-Type: {JSON}\r\nContent-Length: {length}\r\n\r\n"
+        );
         send(address, head.as_bytes(), Then::Wait).await.is(413, "too_large");
     }
     goes_on(address).await;
@@ -91,7 +92,7 @@ async fn a_body_of_unknown_length_is_read_up_to_the_limit() {
         ("/webhook/stripe", 900_000, 400, "signature_invalid"),
     ] {
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n"
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{SIGNED}Content-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n"
         );
         let request = [head.as_bytes(), &vec![b' '; length], b"\r\n0\r\n\r\n"].concat();
         send(address, &request, Then::Wait).await.is(status, code);
@@ -103,8 +104,9 @@ async fn a_body_of_unknown_length_is_read_up_to_the_limit() {
 async fn a_body_that_is_cut_short_is_told_so() {
     let address = serve().await;
     for path in [ORDER, "/webhook/stripe"] {
-        let head =
-            format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: 100\r\n\r\n{{\"a");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\n{SIGNED}Content-Type: {JSON}\r\nContent-Length: 100\r\n\r\n{{\"a"
+        );
         send(address, head.as_bytes(), Then::Close).await.is(400, "body_malformed");
     }
     goes_on(address).await;

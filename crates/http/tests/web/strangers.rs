@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::client::{Answer, PATIENCE, Then, get, goes_on, send};
-use crate::world::{LAPSED, SLOW, serve_watched};
+use crate::world::{LAPSED, SLOW, serve_patiently};
 
 async fn ask(address: SocketAddr, session: &str) -> Answer {
     send(address, &get(&format!("/api/trials/{session}")), Then::Wait).await
@@ -11,7 +11,7 @@ async fn ask(address: SocketAddr, session: &str) -> Answer {
 
 #[actix_web::test]
 async fn an_order_that_does_not_exist_or_lapsed_is_asked_for_once() {
-    let (address, stripe) = serve_watched().await;
+    let (address, stripe) = serve_patiently().await;
     for _ in 0..3 {
         ask(address, "cs_made_up").await.is(404, "trial_unknown");
         let lapsed = ask(address, LAPSED).await;
@@ -22,7 +22,7 @@ async fn an_order_that_does_not_exist_or_lapsed_is_asked_for_once() {
 
 #[actix_web::test]
 async fn a_third_unknown_order_at_once_is_not_asked_for_but_told_to_come_again() {
-    let (address, stripe) = serve_watched().await;
+    let (address, stripe) = serve_patiently().await;
     let slow = |n: usize| actix_web::rt::spawn(async move { ask(address, &format!("{SLOW}_{n}")).await });
     let waiting = [slow(1), slow(2)];
     let both_asked = async {

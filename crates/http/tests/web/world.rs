@@ -26,6 +26,8 @@ use tamesuke_domain::trial::{Customer, Subscription, Trial};
 use tamesuke_engine::{Engine, Ports, Settings};
 use tamesuke_http::{Outside, Rejection, ServerSettings, Web, WebSettings, WebhookProof};
 
+use crate::client::PATIENCE;
+
 /// How long heads and bodies may take here.
 pub(crate) const REQUEST_TIME_MAX: Duration = Duration::from_millis(1_500);
 
@@ -261,11 +263,15 @@ fn settings() -> Settings {
 
 /// Serves until the test's runtime ends; gives where, once the first listing is in.
 pub(crate) async fn serve() -> SocketAddr {
-    serve_watched().await.0
+    serve_within(REQUEST_TIME_MAX, STALL_TIME_MAX).await.0
 }
 
-/// The same, with what was asked of those outside.
-pub(crate) async fn serve_watched() -> (SocketAddr, Arc<Nobody>) {
+/// The same, with those outside, and limits of time that no test reaches.
+pub(crate) async fn serve_patiently() -> (SocketAddr, Arc<Nobody>) {
+    serve_within(PATIENCE, PATIENCE).await
+}
+
+async fn serve_within(request_time_max: Duration, stall_time_max: Duration) -> (SocketAddr, Arc<Nobody>) {
     let nobody = Arc::new(Nobody {
         began: tokio::time::Instant::now(),
         asked: Mutex::default(),
@@ -288,7 +294,7 @@ pub(crate) async fn serve_watched() -> (SocketAddr, Arc<Nobody>) {
         orders_per_reservation: RESERVATIONS_MAX,
         calls_per_minute: 0,
         streams_max: 64,
-        body_time_max: REQUEST_TIME_MAX,
+        body_time_max: request_time_max,
         support_contact: None,
         service_domain: "persys.jp".to_owned(),
         version: "0",
@@ -296,12 +302,7 @@ pub(crate) async fn serve_watched() -> (SocketAddr, Arc<Nobody>) {
     let state = Data::new(Web::new(engine.clone(), nobody.clone(), nobody.clone(), web));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let limits = ServerSettings {
-        workers: 1,
-        connections_max: 256,
-        head_time_max: REQUEST_TIME_MAX,
-        stall_time_max: STALL_TIME_MAX,
-    };
+    let limits = ServerSettings { workers: 1, connections_max: 256, head_time_max: request_time_max, stall_time_max };
     actix_web::rt::spawn(tamesuke_http::serve(listener, state, limits).unwrap());
     let works = engine.clone();
     actix_web::rt::spawn(async move {
