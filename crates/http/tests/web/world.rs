@@ -227,6 +227,9 @@ impl Outside for Nobody {
     fn last_answers(&self) -> [Option<Duration>; System::ALL.len()] {
         Default::default()
     }
+    fn failing(&self) -> [Option<Duration>; System::ALL.len()] {
+        Default::default()
+    }
     fn clock_off_secs(&self) -> Option<i64> {
         None
     }
