@@ -24,7 +24,7 @@ def client(sandbox: Sandbox, key: str | None = None) -> stripe.StripeClient:
     )
 
 
-def order(sandbox: Sandbox, shop: stripe.StripeClient, name: str) -> Session:
+def order(sandbox: Sandbox, shop: stripe.StripeClient, name: str, said: str = "once") -> Session:
     """Open a checkout as the service does."""
     metadata = {"subdomain": name, "oss_type": "nginx", "duration_days": "7"}
     return shop.v1.checkout.sessions.create(
@@ -35,6 +35,7 @@ def order(sandbox: Sandbox, shop: stripe.StripeClient, name: str) -> Session:
             "customer_email": f"{name}@example.jp",
             "metadata": metadata,
             "subscription_data": {"metadata": metadata},
+            "custom_text": {"submit": {"message": said}},
             "client_reference_id": f"form-{name}",
             "success_url": "https://tamesuke.example/success.html?session_id={CHECKOUT_SESSION_ID}",
             "cancel_url": "https://tamesuke.example/cancel.html",

@@ -102,6 +102,22 @@ def a_fresh_session_is_open_and_says_where_to_pay(sandbox: Sandbox, shop: stripe
     assert session.client_reference_id == "form-fresh"
 
 
+def what_is_said_beside_the_pay_button_is_kept_and_shown_escaped(
+    sandbox: Sandbox, shop: stripe.StripeClient
+) -> None:
+    said = "一度だけ <b>once</b> & never again"
+    session = order(sandbox, shop, "beside", said)
+    assert session.custom_text.submit is not None
+    assert session.custom_text.submit.message == said
+    assert session.url is not None
+    page = requests.get(session.url, timeout=10).text
+    assert "一度だけ &lt;b&gt;once&lt;/b&gt; &amp; never again" in page
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        order(sandbox, shop, "long", "長" * 1_201)
+    assert refused.value.param == "custom_text[submit][message]"
+    assert order(sandbox, shop, "longest", "長" * 1_200).status == "open"
+
+
 def a_paid_session_is_complete_and_leads_to_all_that_was_made(sandbox: Sandbox, shop: stripe.StripeClient) -> None:
     session = order(sandbox, shop, "paid")
     answer = pay(session)

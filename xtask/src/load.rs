@@ -2,6 +2,7 @@
 //! counts in the sandbox's own log, and by bounds that follow from settings.
 
 mod budget;
+mod callers;
 mod hints;
 mod outage;
 mod unheard;
@@ -37,11 +38,13 @@ enum Scene {
     Unheard,
     /// Stripe is down for a while: few failing calls, and no stampede when it is back.
     Outage,
+    /// Six hundred callers who are slow, send too much, or stop half-way: bounded memory.
+    Callers,
     /// Five hundred trials and fifty sign-ups: within Cloudflare's budget.
     Budget,
 }
 
-const ALL: [Scene; 5] = [Scene::Webhooks, Scene::Waiting, Scene::Unheard, Scene::Outage, Scene::Budget];
+const ALL: [Scene; 6] = [Scene::Webhooks, Scene::Waiting, Scene::Unheard, Scene::Outage, Scene::Callers, Scene::Budget];
 
 /// Plays the scenes; gives what was counted.
 pub(crate) async fn play(options: &Options) -> anyhow::Result<String> {
@@ -54,6 +57,7 @@ pub(crate) async fn play(options: &Options) -> anyhow::Result<String> {
             Scene::Waiting => hints::ten_thousand_wait().await,
             Scene::Unheard => unheard::play().await,
             Scene::Outage => outage::play(if options.long { 600 } else { 60 }).await,
+            Scene::Callers => callers::play().await,
             Scene::Budget => budget::play().await,
         };
         let secs = began.elapsed().as_secs();

@@ -3,6 +3,7 @@
 use crate::ids::{CheckoutId, PriceId, SubscriptionId};
 use crate::metadata::Metadata;
 use crate::order::Email;
+use crate::ports::Cause;
 use crate::time::Timestamp;
 use crate::trial::Subscription;
 
@@ -72,6 +73,15 @@ pub struct NewCheckout {
     pub cancel_url: String,
     /// Random, made once, used again only to resend the same bytes.
     pub idempotency_key: String,
+}
+
+/// The cause of a refusal to make a session: the address is none that mails can go to.
+#[derive(Debug, thiserror::Error)]
+#[error("the customer's address is refused")]
+pub struct EmailRefused {
+    /// What was answered; without the address.
+    #[source]
+    pub cause: Cause,
 }
 
 /// What came of expiring a session.

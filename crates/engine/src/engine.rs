@@ -24,6 +24,7 @@ use crate::progress::Hub;
 use crate::queue::{Now, Queue};
 use crate::settings::Settings;
 use crate::signup::NameLocks;
+use crate::strangers::{Nowhere, Strangers};
 use crate::sweep::LastSweep;
 
 /// Everything outside, behind its port.
@@ -54,6 +55,7 @@ pub struct Engine {
     pub(crate) hub: Hub,
     pub(crate) prices: PriceCache,
     pub(crate) locks: NameLocks,
+    strangers: Strangers,
     pub(crate) starting: AtomicBool,
     pub(crate) resynced: AtomicBool,
     pub(crate) running: AtomicBool,
@@ -83,6 +85,17 @@ pub struct Health {
     pub queue_depth: usize,
 }
 
+/// Why a trial can't be shown just now.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// Too many ask for sessions that are not known; ask again soon. Stripe was not asked.
+    #[error("too many ask for sessions that are not known")]
+    Busy,
+    /// Stripe did not answer; ask again soon.
+    #[error("stripe is needed and did not answer")]
+    Outside(#[from] Fault),
+}
+
 /// What people may see of a trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrialView {
@@ -109,6 +122,7 @@ impl Engine {
             hub: Hub::default(),
             prices: PriceCache::default(),
             locks: NameLocks::default(),
+            strangers: Strangers::default(),
             starting: AtomicBool::new(false),
             resynced: AtomicBool::new(false),
             running: AtomicBool::new(false),
@@ -197,15 +211,15 @@ impl Engine {
     }
 
     /// What people may see of the trial that a session became; none if there is no such session of
-    /// ours. Asks Stripe only for a session that is not in the index.
-    pub async fn trial(&self, id: &CheckoutId) -> Result<Option<TrialView>, Fault> {
+    /// ours. Asks Stripe only for a session that is not in the index, and only for a few of them at once.
+    pub async fn trial(&self, id: &CheckoutId) -> Result<Option<TrialView>, TrialError> {
         let known = self.names.of_session(id).filter(|session| session.open || session.subscription.is_some());
         let session = match known {
             Some(session) => session,
-            None => match self.ask_for_session(id).await? {
-                Some(Ok(session)) => session,
-                Some(Err(expired)) => return Ok(Some(self.view(expired, bare(State::Expired)))),
-                None => return Ok(None),
+            None => match self.session_of_stranger(id).await? {
+                Ok(session) => session,
+                Err(Nowhere::Lapsed(name)) => return Ok(Some(self.view(name, bare(State::Expired)))),
+                Err(Nowhere::Unknown) => return Ok(None),
             },
         };
         let Some(subscription) = session.subscription else {
@@ -224,24 +238,36 @@ impl Engine {
         Ok(Some(self.view(session.subdomain, progress)))
     }
 
-    /// A session from Stripe; `Err` with the name of one that lapsed.
-    async fn ask_for_session(&self, id: &CheckoutId) -> Result<Option<Result<Session, Subdomain>>, Fault> {
+    /// A session that may be of anybody's making; inside, `Err` is one that leads nowhere.
+    async fn session_of_stranger(&self, id: &CheckoutId) -> Result<Result<Session, Nowhere>, TrialError> {
+        if let Some(said) = self.strangers.kept(id, self.ports.clock.monotonic()) {
+            return Ok(Err(said));
+        }
+        let _turn = self.strangers.turn().ok_or(TrialError::Busy)?;
+        let asked = self.ask_for_session(id).await?;
+        if let Err(said) = &asked {
+            self.strangers.keep(id, said.clone(), self.ports.clock.monotonic());
+        }
+        Ok(asked)
+    }
+
+    async fn ask_for_session(&self, id: &CheckoutId) -> Result<Result<Session, Nowhere>, Fault> {
         let Some(SeenCheckout { checkout, .. }) = self.ports.billing.checkout(id).await? else {
-            return Ok(None);
+            return Ok(Err(Nowhere::Unknown));
         };
         let Some(name) = metadata::subdomain_of(&checkout.metadata, &self.settings.instance) else {
-            return Ok(None);
+            return Ok(Err(Nowhere::Unknown));
         };
         if checkout.status == CheckoutStatus::Expired {
-            return Ok(Some(Err(name)));
+            return Ok(Err(Nowhere::Lapsed(name)));
         }
         self.see_session(&name, &checkout);
         self.queue.add(&name);
-        Ok(Some(Ok(Session {
+        Ok(Ok(Session {
             subdomain: name,
             subscription: checkout.subscription,
             open: checkout.status == CheckoutStatus::Open,
-        })))
+        }))
     }
 
     async fn ask_for_progress(&self, id: &tamesuke_domain::ids::SubscriptionId) -> Result<Progress, Fault> {

@@ -20,6 +20,7 @@ mod memory;
 mod observe;
 mod reconcile;
 mod resync;
+mod strangers;
 mod worker;
 
 pub use engine::{Engine, Health, Ports};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{FutureExt, pin_mut, select_biased};
-use tamesuke_domain::checkout::{Checkout, CheckoutStatus, Expired, NewCheckout, OPEN_SECS};
+use tamesuke_domain::checkout::{Checkout, CheckoutStatus, EmailRefused, Expired, NewCheckout, OPEN_SECS};
 use tamesuke_domain::metadata;
 use tamesuke_domain::order::Order;
 use tamesuke_domain::ports::{Fault, Price, System};
@@ -76,6 +76,9 @@ pub enum SignUpError {
     /// This browser has paid for it already.
     #[error("this order has been paid already")]
     AlreadyPaid,
+    /// The mail address is refused; give another.
+    #[error("the mail address is refused")]
+    Email(#[source] Fault),
     /// No container or tunnel is free; ask again later.
     #[error("no room is left")]
     Full,
@@ -210,6 +213,7 @@ impl Engine {
                 tracing::warn!(subdomain = %name, error = %fault.chain(), "it is looked whether a session of {name} was made");
                 None
             }
+            Err(fault) if refuses_email(&fault) => return Err(SignUpError::Email(fault)),
             Err(fault) => return Err(fault.into()),
         };
         self.look_after_writing(name, reference, mine, (newest, now)).await
@@ -301,6 +305,10 @@ impl Engine {
         }
         Ok(released)
     }
+}
+
+fn refuses_email(fault: &Fault) -> bool {
+    std::error::Error::source(fault).and_then(|cause| cause.downcast_ref::<EmailRefused>()).is_some()
 }
 
 /// Drops a name's mutex when nobody waits for it any more.

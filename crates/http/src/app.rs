@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
+use tamesuke_domain::checkout::OPEN_SECS;
 use tamesuke_domain::ports::{EventHint, System};
 use tamesuke_engine::Engine;
 
-use crate::limits::Limit;
+use crate::body::LargeBodies;
+use crate::limits::{Limit, Streams};
 use crate::problem::Problem;
 use crate::routes;
 
@@ -33,6 +35,8 @@ pub trait WebhookProof: Send + Sync {
 pub trait Outside: Send + Sync {
     /// How long ago each system last answered, in [`System::ALL`]'s order; none where it has not yet.
     fn last_answers(&self) -> [Option<Duration>; System::ALL.len()];
+    /// For how long every try of each system has failed, in the same order; none where the last one did not.
+    fn failing(&self) -> [Option<Duration>; System::ALL.len()];
     /// How far the local clock is from Stripe's, in seconds, where that is known.
     fn clock_off_secs(&self) -> Option<i64>;
 }
@@ -57,8 +61,12 @@ pub struct WebSettings {
     pub trusted_proxies: Vec<IpAddr>,
     /// Orders a minute from one visitor; 0 is no limit.
     pub orders_per_minute: u32,
+    /// Orders from one visitor while an unpaid one keeps its room ([`OPEN_SECS`]); 0 is no limit.
+    pub orders_per_reservation: u32,
     /// Other calls a minute from one visitor; 0 is no limit.
     pub calls_per_minute: u32,
+    /// Streams of events open at once, of all visitors together.
+    pub streams_max: usize,
     /// How long a body may take to arrive.
     pub body_time_max: Duration,
     /// Where people get help.
@@ -78,7 +86,10 @@ pub struct Web {
     pub(crate) outside: Arc<dyn Outside>,
     pub(crate) settings: WebSettings,
     pub(crate) orders: Limit,
+    pub(crate) reservations: Limit,
     pub(crate) calls: Limit,
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) large_bodies: LargeBodies,
     pub(crate) started: std::time::Instant,
     pub(crate) health: routes::health::Kept,
 }
@@ -93,7 +104,10 @@ impl Web {
     ) -> Self {
         Self {
             orders: Limit::per_minute(settings.orders_per_minute),
+            reservations: Limit::new(settings.orders_per_reservation, Duration::from_secs(OPEN_SECS.unsigned_abs())),
             calls: Limit::per_minute(settings.calls_per_minute),
+            streams: Streams::new(settings.streams_max),
+            large_bodies: LargeBodies::default(),
             engine,
             proof,
             outside,

@@ -1,5 +1,8 @@
 //! Reading a request's body, bounded in size and in time: whoever sends too much or too slowly gets an
 //! answer, and costs no more than the limit until then. actix itself has no limit of time for bodies.
+//!
+//! A bound on each body is none on all of them: thousands of callers with a mebibyte each would be more
+//! memory than there is. So of large bodies only a few are read at once.
 
 use std::time::Duration;
 
@@ -8,6 +11,7 @@ use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpMessage as _, HttpRequest};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use crate::app::Web;
 use crate::problem::Problem;
@@ -16,6 +20,21 @@ use crate::problem::Problem;
 pub(crate) const FORM_LENGTH_MAX: usize = 16 * 1024;
 /// Largest body of a webhook, in bytes.
 pub(crate) const WEBHOOK_LENGTH_MAX: usize = 1024 * 1024;
+/// A body longer than that is a large one, in bytes. What Stripe tells us has a few KiB, so events are
+/// hardly ever among those that must find a place.
+const LARGE_FROM: usize = 32 * 1024;
+/// Most large bodies that are read at once.
+const LARGE_AT_ONCE_MAX: usize = 64;
+
+/// The places for large bodies.
+#[derive(Debug)]
+pub(crate) struct LargeBodies(Semaphore);
+
+impl Default for LargeBodies {
+    fn default() -> Self {
+        Self(Semaphore::new(LARGE_AT_ONCE_MAX))
+    }
+}
 
 /// Reads a body to its end, or says in the request's language why not.
 pub(crate) async fn read(
@@ -25,7 +44,7 @@ pub(crate) async fn read(
     web: &Web,
 ) -> Result<Bytes, Problem> {
     let limit = web.settings.body_time_max;
-    let read = match tokio::time::timeout(limit, whole(request, payload, length_max)).await {
+    let read = match tokio::time::timeout(limit, whole(request, payload, (length_max, &web.large_bodies))).await {
         Ok(read) => read,
         Err(_) => Err(Problem::too_slow(ceil_secs(limit))),
     };
@@ -36,16 +55,23 @@ fn ceil_secs(limit: Duration) -> u64 {
     limit.as_secs() + u64::from(limit.subsec_nanos() > 0)
 }
 
-async fn whole(request: &HttpRequest, mut payload: Payload, length_max: usize) -> Result<Bytes, Problem> {
+async fn whole(
+    request: &HttpRequest,
+    mut payload: Payload,
+    (length_max, large): (usize, &LargeBodies),
+) -> Result<Bytes, Problem> {
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > length_max)) {
         return Err(Problem::too_large(length_max));
     }
-    let mut body = BytesMut::new();
+    let (mut body, mut place) = (BytesMut::new(), None);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::body("it ended early"))?;
         if chunk.len() > length_max - body.len() {
             return Err(Problem::too_large(length_max));
+        }
+        if place.is_none() && body.len() + chunk.len() > LARGE_FROM {
+            place = Some(large.0.try_acquire().map_err(|_| Problem::crowded())?);
         }
         body.extend_from_slice(&chunk);
     }

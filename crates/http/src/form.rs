@@ -68,14 +68,7 @@ impl TryFrom<Form> for Order {
     fn try_from(form: Form) -> Result<Self, Problem> {
         Ok(Self {
             subdomain: text("subdomain", &form.subdomain)?.parse().map_err(|error| malformed(&error))?,
-            email: text("email", &form.email)?.trim().parse().map_err(|_| {
-                bad(
-                    Code::EmailMalformed,
-                    "email",
-                    "メールアドレスを正しく入力してください（例: taro@example.co.jp）。",
-                    "Please give a mail address such as taro@example.co.jp.",
-                )
-            })?,
+            email: text("email", &form.email)?.trim().parse().map_err(|_| Problem::email())?,
             company: text("company_name", &form.company_name)?.parse().map_err(|_| {
                 bad(
                     Code::CompanyNameMalformed,

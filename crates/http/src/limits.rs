@@ -1,7 +1,9 @@
 //! How often one visitor may ask, and who a visitor is: behind a tunnel every one has the tunnel's
 //! address, so a proxy that is trusted is believed about whom it speaks for.
 
-use std::net::IpAddr;
+mod streams;
+
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -11,52 +13,75 @@ use moka::sync::Cache;
 
 use crate::problem::Problem;
 
-/// The window that requests are counted in.
-const WINDOW: Duration = Duration::from_secs(60);
+pub use streams::{Place, STREAMS_PER_VISITOR_MAX, Streams};
+
+/// The bits of an IPv6 address that name a network: whoever has one address of it has all 2^64.
+const NETWORK_BITS: u32 = 64;
 /// Most visitors that are remembered.
 const VISITORS_MAX: u64 = 100_000;
 
-/// A limit of requests a minute for each visitor.
+/// A limit of requests for each visitor, within a window that opens with a visitor's first one.
 pub struct Limit {
     seen: Cache<IpAddr, Arc<AtomicU32>>,
-    per_minute: u32,
+    requests_max: u32,
+    window: Duration,
 }
 
 impl Limit {
-    /// A limit; 0 is none.
-    pub fn per_minute(per_minute: u32) -> Self {
-        Self { seen: Cache::builder().max_capacity(VISITORS_MAX).time_to_live(WINDOW).build(), per_minute }
+    /// A limit of requests within a window; 0 is none.
+    pub fn new(requests_max: u32, window: Duration) -> Self {
+        Self { seen: Cache::builder().max_capacity(VISITORS_MAX).time_to_live(window).build(), requests_max, window }
+    }
+
+    /// A limit of requests a minute; 0 is none.
+    pub fn per_minute(requests_max: u32) -> Self {
+        Self::new(requests_max, Duration::from_secs(60))
     }
 
     /// Counts a request, or refuses it.
     pub fn admit(&self, request: &HttpRequest, trusted: &[IpAddr]) -> Result<(), Problem> {
-        if self.per_minute == 0 {
+        if self.requests_max == 0 {
             return Ok(());
         }
         let Some(visitor) = visitor(request, trusted) else {
             return Ok(());
         };
         let count = self.seen.get_with(visitor, Arc::default);
-        if count.fetch_add(1, Ordering::Relaxed) < self.per_minute {
+        if count.fetch_add(1, Ordering::Relaxed) < self.requests_max {
             return Ok(());
         }
-        Err(Problem::too_many(WINDOW.as_secs()))
+        Err(Problem::too_many(self.window.as_secs()))
     }
 }
 
-/// The visitor's address: the peer's, unless the peer is trusted to name another.
+/// The visitor: the peer's address, unless the peer is trusted to name another. Of an IPv6 address only
+/// the network, and an IPv4 address that is written as an IPv6 one is that IPv4 address.
 pub fn visitor(request: &HttpRequest, trusted: &[IpAddr]) -> Option<IpAddr> {
-    let peer = request.peer_addr()?.ip();
-    if !trusted.contains(&peer) {
+    address(request, trusted).map(network)
+}
+
+fn address(request: &HttpRequest, trusted: &[IpAddr]) -> Option<IpAddr> {
+    // A listener on [::] shows an IPv4 peer as ::ffff:a.b.c.d.
+    let peer = request.peer_addr()?.ip().to_canonical();
+    let is_trusted = |ip: &IpAddr| trusted.iter().any(|proxy| proxy.to_canonical() == *ip);
+    if !is_trusted(&peer) {
         return Some(peer);
     }
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    if let Some(address) = header("cf-connecting-ip").and_then(|text| text.trim().parse().ok()) {
+    let parsed = |text: &str| text.trim().parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
+    if let Some(address) = header("cf-connecting-ip").and_then(parsed) {
         return Some(address);
     }
     let forwarded = header("x-forwarded-for").unwrap_or_default();
-    let nearest = forwarded.rsplit(',').filter_map(|text| text.trim().parse().ok()).find(|ip| !trusted.contains(ip));
+    let nearest = forwarded.rsplit(',').filter_map(parsed).find(|ip| !is_trusted(ip));
     nearest.or(Some(peer))
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !(u128::MAX >> NETWORK_BITS))),
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +103,33 @@ mod tests {
         assert_eq!(seen("127.0.0.1", "9.9.9.9, 127.0.0.1"), "9.9.9.9");
         assert_eq!(seen("7.7.7.7", "9.9.9.9"), "7.7.7.7");
         assert_eq!(seen("127.0.0.1", "nonsense"), "127.0.0.1");
+    }
+
+    #[test]
+    fn an_ipv4_address_in_ipv6_clothes_is_that_address() {
+        let trusted = ["127.0.0.1".parse().unwrap()];
+        let seen = |peer, forwarded| visitor(&request(peer, forwarded), &trusted).unwrap().to_string();
+        assert_eq!(seen("[::ffff:127.0.0.1]", "9.9.9.9, 8.8.8.8"), "8.8.8.8");
+        assert_eq!(seen("[::ffff:127.0.0.1]", "9.9.9.9, ::ffff:127.0.0.1"), "9.9.9.9");
+        assert_eq!(seen("[::ffff:7.7.7.7]", "9.9.9.9"), "7.7.7.7");
+        let written_so = ["::ffff:127.0.0.1".parse().unwrap()];
+        assert_eq!(visitor(&request("127.0.0.1", "9.9.9.9"), &written_so).unwrap().to_string(), "9.9.9.9");
+        let named = TestRequest::default().peer_addr("127.0.0.1:1".parse().unwrap());
+        let named = named.insert_header(("cf-connecting-ip", "::ffff:9.9.9.9")).to_http_request();
+        assert_eq!(visitor(&named, &trusted).unwrap().to_string(), "9.9.9.9");
+    }
+
+    #[test]
+    fn all_addresses_of_an_ipv6_network_are_one_visitor() {
+        let trusted = ["::1".parse().unwrap()];
+        let seen = |peer, forwarded| visitor(&request(peer, forwarded), &trusted).unwrap().to_string();
+        assert_eq!(seen("[2001:db8:1:2:3:4:5:6]", ""), "2001:db8:1:2::");
+        assert_eq!(seen("[::1]", "2001:db8:1:2:ffff::1"), "2001:db8:1:2::");
+        assert_ne!(seen("[2001:db8:1:3::1]", ""), "2001:db8:1:2::");
+        let limit = Limit::per_minute(1);
+        assert!(limit.admit(&request("[2001:db8:1:2::1]", ""), &[]).is_ok());
+        assert!(limit.admit(&request("[2001:db8:1:2::2]", ""), &[]).is_err());
+        assert!(limit.admit(&request("[2001:db8:1:3::1]", ""), &[]).is_ok());
     }
 
     #[test]

@@ -140,6 +140,17 @@ impl Problem {
         )
     }
 
+    /// Too many large bodies are being read.
+    pub fn crowded() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Code::Busy,
+            "ただいま混み合っています。しばらくしてからもう一度お試しください。",
+            "Too many large requests are being read. Please try again in a while.",
+        )
+        .retry_after(30)
+    }
+
     /// A body that does not read.
     pub fn body(why: &str) -> Self {
         Self::new(
@@ -148,6 +159,17 @@ impl Problem {
             &format!("リクエストの内容を読み取れませんでした（{why}）。"),
             &format!("The request's body does not read: {why}."),
         )
+    }
+
+    /// An address that mails can't go to.
+    pub fn email() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            Code::EmailMalformed,
+            "メールアドレスを正しく入力してください（例: taro@example.co.jp）。",
+            "Please give a mail address such as taro@example.co.jp.",
+        )
+        .field("email")
     }
 
     /// A body that is too large.

@@ -112,29 +112,12 @@ impl Smtp {
         let Some(transport) = &self.transport else {
             return Err(retryable("send a mail", "mails are switched off"));
         };
-        match transport.test_connection().await {
-            Ok(true) => {}
-            Ok(false) => return Ok(Delivery::TryLater),
-            Err(error) => {
-                tracing::warn!(%error, "the mail server is not reached");
-                return Ok(Delivery::TryLater);
-            }
+        let outcome = deliver(transport, message).await;
+        match outcome {
+            Ok(Delivery::Accepted | Delivery::Refused) => self.witness.answered(System::Smtp),
+            Ok(Delivery::TryLater) | Err(_) => self.witness.failed(System::Smtp),
         }
-        self.witness.answered(System::Smtp);
-        match transport.send(message).await {
-            Ok(_) => Ok(Delivery::Accepted),
-            Err(error) if error.is_permanent() => {
-                tracing::warn!(code = ?error.status(), "the mail server refused a mail for good");
-                Ok(Delivery::Refused)
-            }
-            Err(error) if error.is_transient() => {
-                tracing::warn!(code = ?error.status(), "the mail server refused a mail for now");
-                Ok(Delivery::TryLater)
-            }
-            Err(error) => {
-                Err(Fault::Unknown { system: System::Smtp, operation: "send a mail", cause: Box::new(error) })
-            }
-        }
+        outcome
     }
 
     fn compose(&self, to: Mailbox, id: String, text: Text) -> Result<Message, Fault> {
@@ -148,6 +131,30 @@ impl Smtp {
             operation: "write a mail",
             cause: Box::new(error),
         })
+    }
+}
+
+/// Hands a mail over on a connection that was just proven to stand.
+async fn deliver(transport: &AsyncSmtpTransport<Tokio1Executor>, message: Message) -> Result<Delivery, Fault> {
+    match transport.test_connection().await {
+        Ok(true) => {}
+        Ok(false) => return Ok(Delivery::TryLater),
+        Err(error) => {
+            tracing::warn!(%error, "the mail server is not reached");
+            return Ok(Delivery::TryLater);
+        }
+    }
+    match transport.send(message).await {
+        Ok(_) => Ok(Delivery::Accepted),
+        Err(error) if error.is_permanent() => {
+            tracing::warn!(code = ?error.status(), "the mail server refused a mail for good");
+            Ok(Delivery::Refused)
+        }
+        Err(error) if error.is_transient() => {
+            tracing::warn!(code = ?error.status(), "the mail server refused a mail for now");
+            Ok(Delivery::TryLater)
+        }
+        Err(error) => Err(Fault::Unknown { system: System::Smtp, operation: "send a mail", cause: Box::new(error) }),
     }
 }
 

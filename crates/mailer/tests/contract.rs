@@ -2,21 +2,29 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics says what it lacks")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use tamesuke_domain::action::AlertKind;
 use tamesuke_domain::contract::mailer::{Arrived, MailerWorld, Word, check};
-use tamesuke_domain::ports::{System, Witness};
+use tamesuke_domain::ports::{Mailer as _, Note, System, Witness};
 use tamesuke_domain::time::Timestamp;
 use tamesuke_mailer::{Encryption, Smtp, SmtpSettings};
 use tamesuke_sandbox::{Addresses, Options};
 
-struct Nobody;
+/// Keeps the last thing that was told.
+#[derive(Default)]
+struct Told(Mutex<Option<(System, &'static str)>>);
 
-impl Witness for Nobody {
-    fn answered(&self, _system: System) {}
+impl Witness for Told {
+    fn answered(&self, system: System) {
+        *self.0.lock().unwrap() = Some((system, "answered"));
+    }
+    fn failed(&self, system: System) {
+        *self.0.lock().unwrap() = Some((system, "failed"));
+    }
     fn stripe_date(&self, _date: Timestamp) {}
 }
 
@@ -88,8 +96,28 @@ async fn the_mailer_keeps_the_contract_of_mailer() {
         trial_url: "https://{subdomain}.persys.jp/".to_owned(),
         app_url: "https://tamesuke.persys.jp/".to_owned(),
     };
-    let mailer = Smtp::new(settings, Arc::new(Nobody)).unwrap();
+    let told = Arc::new(Told::default());
+    let mailer = Smtp::new(settings, told.clone()).unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    check(&mailer, &World { addresses, http }).await;
+    let world = World { addresses, http };
+    check(&mailer, &world).await;
+    health_is_told(&mailer, &world, &told).await;
     sandbox.stop().await;
+}
+
+/// A server that refuses one address works; one that says "later" to all that comes does not.
+async fn health_is_told(mailer: &Smtp, world: &World, told: &Told) {
+    let note = Note { kind: AlertKind::Missing, subdomain: "acme".parse().unwrap(), detail: "look at it".to_owned() };
+    for (word, is) in [
+        (Word::Well, "answered"),
+        (Word::Unreached, "failed"),
+        (Word::Never, "answered"),
+        (Word::Later, "failed"),
+        (Word::TakenUnheard, "failed"),
+    ] {
+        *told.0.lock().unwrap() = None;
+        world.say(word).await;
+        let outcome = mailer.notify(&note).await;
+        assert_eq!(*told.0.lock().unwrap(), Some((System::Smtp, is)), "{outcome:?}");
+    }
 }

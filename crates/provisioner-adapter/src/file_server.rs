@@ -12,7 +12,7 @@ use tamesuke_domain::ports::{Fault, System, Witness};
 use tamesuke_domain::subdomain::Subdomain;
 use url::Url;
 
-use crate::http::{Answer, Answered, Errand, send};
+use crate::http::{Answer, Answered, Errand, send_seldom};
 
 /// A client for the file server.
 pub struct FileServer {
@@ -47,7 +47,7 @@ impl FileServer {
     pub async fn read(&self, name: &Subdomain) -> Result<Option<MetadataFile>, Fault> {
         let errand = Self::errand("read a metadata file", false);
         let request = self.http.get(self.url("metadata", name.as_str())).timeout(self.timeout);
-        let answer = send(errand, request, self.witness.as_ref()).await?;
+        let answer = send_seldom(errand, request, self.witness.as_ref()).await?;
         match answer.status {
             StatusCode::NOT_FOUND => Ok(None),
             status if status.is_success() => {
@@ -63,7 +63,7 @@ impl FileServer {
     pub async fn write(&self, name: &Subdomain, content: &Value) -> Result<(), Fault> {
         let errand = Self::errand("write a metadata file", true);
         let request = self.http.put(self.url("upload", name.as_str())).timeout(self.timeout).json(content);
-        let answer = send(errand, request, self.witness.as_ref()).await?;
+        let answer = send_seldom(errand, request, self.witness.as_ref()).await?;
         if answer.status.is_success() { Ok(()) } else { Err(denied(errand, &answer)) }
     }
 
@@ -71,7 +71,7 @@ impl FileServer {
     pub async fn delete(&self, name: &Subdomain) -> Result<(), Fault> {
         let errand = Self::errand("delete a metadata file", true);
         let request = self.http.delete(self.url("upload", name.as_str())).timeout(self.timeout);
-        let answer = send(errand, request, self.witness.as_ref()).await?;
+        let answer = send_seldom(errand, request, self.witness.as_ref()).await?;
         if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND {
             return Ok(());
         }
@@ -82,7 +82,7 @@ impl FileServer {
     pub async fn check(&self) -> Result<(), Fault> {
         let errand = Self::errand("read a metadata file", false);
         let request = self.http.get(self.url("metadata", "-check-")).timeout(self.timeout);
-        let answer = send(errand, request, self.witness.as_ref()).await?;
+        let answer = send_seldom(errand, request, self.witness.as_ref()).await?;
         if answer.status == StatusCode::NOT_FOUND { Ok(()) } else { Err(denied(errand, &answer)) }
     }
 }
@@ -93,5 +93,54 @@ fn denied(errand: Errand, answer: &Answer) -> Fault {
         500.. => errand.unclear(cause),
         429 => errand.retryable(answer.retry_after, cause),
         _ => errand.refused(cause),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tamesuke_domain::time::Timestamp;
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
+    use super::*;
+
+    /// Keeps the last thing that was told.
+    #[derive(Default)]
+    struct Told(Mutex<Option<(System, &'static str)>>);
+
+    impl Witness for Told {
+        fn answered(&self, system: System) {
+            *self.0.lock().unwrap() = Some((system, "answered"));
+        }
+        fn failed(&self, system: System) {
+            *self.0.lock().unwrap() = Some((system, "failed"));
+        }
+        fn stripe_date(&self, _: Timestamp) {}
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_away_or_says_not_now_is_told_to_fail() {
+        // Only the first of all tests of a process sets it.
+        let _known = rustls::crypto::ring::default_provider().install_default();
+        let server = MockServer::start().await;
+        let told = Arc::new(Told::default());
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let files = FileServer::new(http, server.uri().parse().unwrap(), Duration::from_secs(5), told.clone());
+        let name: Subdomain = "acme".parse().unwrap();
+        for (status, is) in [(404, "answered"), (503, "failed"), (403, "answered"), (429, "failed")] {
+            server.reset().await;
+            Mock::given(any()).respond_with(ResponseTemplate::new(status)).mount(&server).await;
+            *told.0.lock().unwrap() = None;
+            let outcome = files.read(&name).await;
+            assert_eq!(*told.0.lock().unwrap(), Some((System::FileServer, is)), "{status}: {outcome:?}");
+        }
+        *told.0.lock().unwrap() = None;
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let away = format!("http://{closed}").parse().unwrap();
+        let files = FileServer::new(http, away, Duration::from_secs(5), told.clone());
+        assert!(files.delete(&name).await.is_err());
+        assert_eq!(*told.0.lock().unwrap(), Some((System::FileServer, "failed")));
     }
 }

@@ -74,8 +74,29 @@ impl Errand {
     }
 }
 
-/// Sends a request and reads its answer whole.
+/// Sends a request to a system that is asked all the time, and reads its answer whole.
 pub(crate) async fn send(errand: Errand, request: RequestBuilder, witness: &dyn Witness) -> Result<Answer, Fault> {
+    exchange(errand, request, || witness.answered(errand.system)).await
+}
+
+/// Sends a request to a system that is asked seldom: that it fails, or says "not now", is told, too.
+pub(crate) async fn send_seldom(
+    errand: Errand,
+    request: RequestBuilder,
+    witness: &dyn Witness,
+) -> Result<Answer, Fault> {
+    let outcome = exchange(errand, request, || ()).await;
+    let not_now = |status: StatusCode| status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+    if outcome.as_ref().map_or(true, |answer| not_now(answer.status)) {
+        witness.failed(errand.system);
+    } else {
+        witness.answered(errand.system);
+    }
+    outcome
+}
+
+/// `answered` is called as soon as an answer begins.
+async fn exchange(errand: Errand, request: RequestBuilder, answered: impl FnOnce()) -> Result<Answer, Fault> {
     let mut response = match request.send().await {
         Ok(response) => response,
         Err(error) if error.is_connect() || error.is_builder() => {
@@ -83,7 +104,7 @@ pub(crate) async fn send(errand: Errand, request: RequestBuilder, witness: &dyn 
         }
         Err(error) => return Err(errand.unclear(error.without_url())),
     };
-    witness.answered(errand.system);
+    answered();
     let status = response.status();
     let reason = response
         .extensions()

@@ -52,6 +52,7 @@ struct Nobody;
 
 impl Witness for Nobody {
     fn answered(&self, _system: System) {}
+    fn failed(&self, _system: System) {}
     fn stripe_date(&self, _date: Timestamp) {}
 }
 

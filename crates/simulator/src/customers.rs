@@ -132,9 +132,11 @@ fn try_again(world: &mut World, number: usize, error: &SignUpError) {
             world.chance.between(5_000, 3 * MINUTE)
         }
         SignUpError::Full => world.chance.between(MINUTE, 10 * MINUTE),
-        SignUpError::NotReady | SignUpError::Busy | SignUpError::Offer(_) | SignUpError::Outside(_) => {
-            world.chance.between(2_000, MINUTE)
-        }
+        SignUpError::NotReady
+        | SignUpError::Busy
+        | SignUpError::Offer(_)
+        | SignUpError::Email(_)
+        | SignUpError::Outside(_) => world.chance.between(2_000, MINUTE),
     };
     let again = world.orders.wishes.get_mut(number).is_some_and(|wish| {
         wish.tries += 1;

@@ -1,12 +1,13 @@
 //! Checkout Sessions: made, read, listed and expired.
 
 use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionSubscriptionData,
-    ExpireCheckoutSession, ListCheckoutSession, RetrieveCheckoutSession,
+    CreateCheckoutSession, CreateCheckoutSessionCustomText, CreateCheckoutSessionLineItems,
+    CreateCheckoutSessionSubscriptionData, CustomTextPositionParam, ExpireCheckoutSession, ListCheckoutSession,
+    RetrieveCheckoutSession,
 };
 use stripe_client_core::StripeRequest;
 use stripe_shared::{CheckoutSessionLocale, CheckoutSessionMode};
-use tamesuke_domain::checkout::{Checkout, CheckoutStatus, Expired, NewCheckout, SeenCheckout};
+use tamesuke_domain::checkout::{Checkout, CheckoutStatus, EmailRefused, Expired, NewCheckout, SeenCheckout};
 use tamesuke_domain::ids::CheckoutId;
 use tamesuke_domain::metadata::{Metadata, subdomain_of};
 use tamesuke_domain::ports::Fault;
@@ -18,6 +19,10 @@ use crate::list::PAGE;
 use crate::subscription::{expand_in, key, since_query, texts};
 use crate::view::SessionView;
 
+/// Stands beside the pay button. Of a session of `mode=subscription` Stripe's page speaks of a payment
+/// "every 7 days" and of future charges, and there is no switch for that.
+const PAID_ONCE: &str = "お支払いは今回の一度だけです。期間が終わると自動で終了し、更新も追加の請求もありません。この画面に繰り返しのお支払いのように表示されることがありますが、2回目以降の請求は行いません。 You pay this once. The trial ends by itself: no renewal, no further charge, even where this page speaks of a subscription.";
+
 impl Stripe {
     pub(crate) async fn make_checkout(&self, new: &NewCheckout) -> Result<Checkout, Fault> {
         let mut item = CreateCheckoutSessionLineItems::new();
@@ -25,6 +30,8 @@ impl Stripe {
         item.quantity = Some(1);
         let mut data = CreateCheckoutSessionSubscriptionData::new();
         data.metadata = Some(texts(&new.metadata));
+        let mut beside = CreateCheckoutSessionCustomText::new();
+        beside.submit = Some(CustomTextPositionParam::new(PAID_ONCE));
         let mut request = CreateCheckoutSession::new()
             .mode(CheckoutSessionMode::Subscription)
             .locale(CheckoutSessionLocale::Ja)
@@ -32,6 +39,7 @@ impl Stripe {
             .customer_email(new.email.expose())
             .metadata(texts(&new.metadata))
             .subscription_data(data)
+            .custom_text(beside)
             .expires_at(new.expires.as_unix())
             .success_url(new.success_url.clone())
             .cancel_url(new.cancel_url.clone());
@@ -40,7 +48,7 @@ impl Stripe {
         }
         let operation = "create a checkout session";
         let call = Call { operation, request: request.build(), key: Some(new.idempotency_key.clone()) };
-        self.client.send::<SessionView>(call).await?.parse(operation)
+        self.client.send::<SessionView>(call).await.map_err(blame_address)?.parse(operation)
     }
 
     /// Reads a session, and in the same call the subscription that it became.
@@ -107,5 +115,16 @@ impl Stripe {
             },
             None => Ok(Expired::Free),
         }
+    }
+}
+
+/// Tells a refused address from all other refusals.
+fn blame_address(fault: Fault) -> Fault {
+    let of_address = api_error(&fault).is_some_and(|error| error.code == "email_invalid");
+    match fault {
+        Fault::Refused { system, operation, cause } if of_address => {
+            Fault::Refused { system, operation, cause: Box::new(EmailRefused { cause }) }
+        }
+        Fault::Refused { .. } | Fault::Retryable { .. } | Fault::Unknown { .. } => fault,
     }
 }

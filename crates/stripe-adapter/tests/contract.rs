@@ -21,6 +21,7 @@ struct Nobody;
 
 impl Witness for Nobody {
     fn answered(&self, _system: System) {}
+    fn failed(&self, _system: System) {}
     fn stripe_date(&self, _date: Timestamp) {}
 }
 
@@ -62,8 +63,14 @@ impl BillingWorld for World {
     }
 
     async fn pay(&self, checkout: &Checkout) -> SubscriptionId {
+        let url = checkout.url.as_ref().unwrap();
+        let page = self.http.get(url).send().await.unwrap().text().await.unwrap();
+        assert!(
+            page.contains("一度だけ") && page.contains("You pay this once"),
+            "the page speaks of a subscription alone"
+        );
         let form = [("card", "4242 4242 4242 4242")];
-        let answer = self.http.post(checkout.url.as_ref().unwrap()).form(&form).send().await.unwrap();
+        let answer = self.http.post(url).form(&form).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 303, "the page takes the card");
         let state = self.control(reqwest::Method::GET, "/state/stripe").await;
         let sessions = state["checkout_sessions"].as_array().unwrap();

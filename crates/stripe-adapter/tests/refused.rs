@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tamesuke_domain::action::EndBy;
-use tamesuke_domain::checkout::Expired;
+use tamesuke_domain::checkout::{EmailRefused, Expired, NewCheckout};
 use tamesuke_domain::instance::Instance;
 use tamesuke_domain::ports::{Billing, System, Witness};
 use tamesuke_domain::time::Timestamp;
@@ -19,6 +19,7 @@ struct Nobody;
 
 impl Witness for Nobody {
     fn answered(&self, _system: System) {}
+    fn failed(&self, _system: System) {}
     fn stripe_date(&self, _date: Timestamp) {}
 }
 
@@ -109,4 +110,28 @@ async fn a_cancel_asks_for_what_it_reads_in_the_query() {
         .await;
     let shown = stripe(&server).cancel(&"sub_1".parse().unwrap()).await;
     assert!(shown.is_ok(), "{shown:?}");
+}
+
+#[tokio::test]
+async fn an_address_that_stripe_refuses_is_told_from_other_refusals() {
+    for (code, of_address) in [("email_invalid", true), ("parameter_missing", false)] {
+        let server = MockServer::start().await;
+        let error = json!({"error": {"type": "invalid_request_error", "code": code, "param": "customer_email",
+            "message": "Invalid email address: taro@example.jp"}});
+        Mock::given(method("POST")).respond_with(ResponseTemplate::new(400).set_body_json(error)).mount(&server).await;
+        let order = NewCheckout {
+            price: "price_1".parse().unwrap(),
+            email: "taro@example.jp".parse().unwrap(),
+            reference: None,
+            metadata: tamesuke_domain::metadata::Metadata::new(),
+            expires: Timestamp::from_unix(1),
+            success_url: String::new(),
+            cancel_url: String::new(),
+            idempotency_key: "key".to_owned(),
+        };
+        let fault = stripe(&server).create_checkout(&order).await.unwrap_err();
+        let cause = std::error::Error::source(&fault).unwrap();
+        assert_eq!(cause.is::<EmailRefused>(), of_address, "{code}: {}", fault.chain());
+        assert!(!fault.is_unknown() && fault.chain().contains(code));
+    }
 }

@@ -21,6 +21,8 @@ pub(crate) struct StripeClock {
     jumped: Notify,
     /// When each system last answered, in milliseconds since the start and one more; 0 is never.
     answered: [AtomicU64; System::ALL.len()],
+    /// Since when each system's tries have failed, likewise; 0 where the last one did not.
+    failing: [AtomicU64; System::ALL.len()],
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -41,21 +43,42 @@ fn whole_secs(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
+/// A system's place in a list of all.
+fn place(marks: &[AtomicU64; System::ALL.len()], system: System) -> &AtomicU64 {
+    let [stripe, proxmox, cloudflare, file_server, smtp, provisioner] = marks;
+    match system {
+        System::Stripe => stripe,
+        System::Proxmox => proxmox,
+        System::Cloudflare => cloudflare,
+        System::FileServer => file_server,
+        System::Smtp => smtp,
+        System::Provisioner => provisioner,
+    }
+}
+
 impl StripeClock {
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), anchor: Mutex::default(), jumped: Notify::new(), answered: Default::default() }
+        Self {
+            start: Instant::now(),
+            anchor: Mutex::default(),
+            jumped: Notify::new(),
+            answered: Default::default(),
+            failing: Default::default(),
+        }
     }
 
-    fn place(&self, system: System) -> &AtomicU64 {
-        let [stripe, proxmox, cloudflare, file_server, smtp, provisioner] = &self.answered;
-        match system {
-            System::Stripe => stripe,
-            System::Proxmox => proxmox,
-            System::Cloudflare => cloudflare,
-            System::FileServer => file_server,
-            System::Smtp => smtp,
-            System::Provisioner => provisioner,
-        }
+    /// This moment as it is kept.
+    fn mark(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    /// How long ago each kept moment is; none for 0.
+    fn since(&self, marks: &[AtomicU64; System::ALL.len()]) -> [Option<Duration>; System::ALL.len()] {
+        let now = self.start.elapsed();
+        System::ALL.map(|system| {
+            let at = place(marks, system).load(Ordering::Relaxed).checked_sub(1)?;
+            Some(now.saturating_sub(Duration::from_millis(at)))
+        })
     }
 
     fn carried_on(&self) -> Option<Timestamp> {
@@ -85,8 +108,16 @@ impl Clock for StripeClock {
 
 impl Witness for StripeClock {
     fn answered(&self, system: System) {
-        let since_start = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
-        self.place(system).store(since_start + 1, Ordering::Relaxed);
+        place(&self.answered, system).store(self.mark(), Ordering::Relaxed);
+        place(&self.failing, system).store(0, Ordering::Relaxed);
+    }
+
+    fn failed(&self, system: System) {
+        // Only the first of a row of failures is a beginning.
+        let first = place(&self.failing, system).compare_exchange(0, self.mark(), Ordering::Relaxed, Ordering::Relaxed);
+        if first.is_ok() {
+            tracing::debug!(%system, "{system} has begun to fail");
+        }
     }
 
     fn stripe_date(&self, date: Timestamp) {
@@ -105,11 +136,11 @@ impl Witness for StripeClock {
 
 impl Outside for StripeClock {
     fn last_answers(&self) -> [Option<Duration>; System::ALL.len()] {
-        let now = self.start.elapsed();
-        System::ALL.map(|system| {
-            let at = self.place(system).load(Ordering::Relaxed).checked_sub(1)?;
-            Some(now.saturating_sub(Duration::from_millis(at)))
-        })
+        self.since(&self.answered)
+    }
+
+    fn failing(&self) -> [Option<Duration>; System::ALL.len()] {
+        self.since(&self.failing)
     }
 
     fn clock_off_secs(&self) -> Option<i64> {
@@ -135,6 +166,22 @@ mod tests {
         clock.stripe_date(Timestamp::from_unix(9_000));
         jumped.await;
         assert_eq!(clock.now(), Timestamp::from_unix(9_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_are_counted_from_the_first_since_the_last_answer() {
+        let clock = StripeClock::new();
+        let smtp = || clock.failing()[4];
+        assert_eq!(smtp(), None);
+        clock.failed(System::Smtp);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        clock.failed(System::Smtp);
+        assert_eq!(smtp(), Some(Duration::from_secs(10)));
+        assert_eq!(clock.failing().iter().filter(|failing| failing.is_some()).count(), 1);
+        clock.answered(System::Smtp);
+        assert_eq!(smtp(), None);
+        clock.failed(System::Smtp);
+        assert_eq!(smtp(), Some(Duration::ZERO));
     }
 
     struct World(std::sync::Arc<StripeClock>);

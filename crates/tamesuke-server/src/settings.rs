@@ -89,6 +89,7 @@ pub(crate) struct WebKeys {
     pub(crate) request_time_max: Duration,
     pub(crate) trusted_proxies: Vec<IpAddr>,
     pub(crate) orders_per_minute: u32,
+    pub(crate) orders_per_reservation: u32,
     pub(crate) calls_per_minute: u32,
     pub(crate) app_url: Url,
     pub(crate) trial_url: String,

@@ -252,7 +252,10 @@ pub(crate) fn service(settings: &Settings) -> anyhow::Result<Service> {
             https: settings.web.app_url.scheme() == "https",
             trusted_proxies: settings.web.trusted_proxies.clone(),
             orders_per_minute: settings.web.orders_per_minute,
+            orders_per_reservation: settings.web.orders_per_reservation,
             calls_per_minute: settings.web.calls_per_minute,
+            // The other half is for those who only ask.
+            streams_max: settings.web.connections_max.div_ceil(2),
             body_time_max: settings.web.request_time_max,
             support_contact: settings.web.support.clone(),
             pages: OperatorPages {

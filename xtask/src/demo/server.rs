@@ -76,6 +76,7 @@ pub(crate) fn environment(
     set("STATE_DIR", &state.to_string_lossy());
     set("BIND", &format!("127.0.0.1:{port}"));
     set("ORDERS_PER_MINUTE", "0");
+    set("ORDERS_PER_RESERVATION", "0");
     set("CALLS_PER_MINUTE", "0");
     set("HTTPS_PROXY", sandbox.address("proxy"));
     set("NO_PROXY", "127.0.0.1,localhost");

@@ -82,7 +82,8 @@ pub trait Billing: Send + Sync {
     /// Reads a Price.
     async fn price(&self, id: &PriceId) -> Result<Price, Fault>;
 
-    /// Makes a Checkout Session. The same `idempotency_key` gives the same session.
+    /// Makes a Checkout Session. The same `idempotency_key` gives the same session. Where the address is
+    /// refused, the cause of [`Fault::Refused`] is [`EmailRefused`](crate::checkout::EmailRefused).
     async fn create_checkout(&self, checkout: &NewCheckout) -> Result<Checkout, Fault>;
 
     /// Reads a session with its subscription; none if it does not exist or is not ours.

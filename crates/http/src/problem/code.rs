@@ -47,7 +47,7 @@ pub enum Code {
     TrialUnknown,
     /// The index of names is not filled yet.
     NotReady,
-    /// Another request for the subdomain is under way.
+    /// Another request for the subdomain is under way, or too many large ones are.
     Busy,
     /// There is no room for another trial.
     Full,

@@ -101,6 +101,10 @@ impl From<SignUpError> for Problem {
                 "このお申し込みはお支払い済みです。準備ができると、メールでお知らせします。",
                 "This order has been paid already. We will write to you when it is ready.",
             ),
+            SignUpError::Email(fault) => {
+                tracing::info!(error = %fault.chain(), "a sign-up's mail address is refused");
+                Self::email()
+            }
             SignUpError::Full => Self::unavailable(
                 Code::Full,
                 "ただいま空きがありません。時間をおいて、もう一度お試しください。お支払いは発生していません。",

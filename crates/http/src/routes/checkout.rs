@@ -97,6 +97,8 @@ pub(crate) async fn create(
     web.orders.admit(&request, &web.settings.trusted_proxies).map_err(told)?;
     let form: Form = body::json(&request, payload, &web).await?;
     let order = Order::try_from(form).map_err(told)?;
+    // After the form has read: what is mistyped reserves nothing.
+    web.reservations.admit(&request, &web.settings.trusted_proxies).map_err(told)?;
     let (reference, is_new) = web.reference(&request);
     let page = web.engine.sign_up(&order, &reference).await.map_err(|error| told(error.into()))?;
     let mut answer = HttpResponse::Ok();

@@ -14,6 +14,9 @@ use crate::app::Web;
 
 /// A system that answered at all within that long is well, in seconds: two resyncs.
 const QUIET_MAX_SECS: u64 = 1_200;
+/// A system that is asked seldom is not well once its tries have failed for longer than that, in seconds:
+/// a mail is tried again at least every ten minutes.
+const FAILING_MAX_SECS: u64 = 3_600;
 /// A clock further off than that is reported, in seconds.
 const CLOCK_OFF_MAX_SECS: i64 = 60;
 
@@ -54,6 +57,10 @@ struct CheckShape {
     /// Of an outside system; null before its first answer.
     #[schema(required = false)]
     last_answer_seconds_ago: Option<u64>,
+    /// Of the file server and the mail server: for how long every try has failed; null where the last
+    /// one did not.
+    #[schema(required = false)]
+    failing_seconds: Option<u64>,
     /// Of the clock: how far it is from Stripe's; null where that is not known.
     #[schema(required = false)]
     off_seconds: Option<i64>,
@@ -74,6 +81,7 @@ struct LeaseCheck {
 struct SystemCheck {
     ok: bool,
     last_answer_seconds_ago: Option<u64>,
+    failing_seconds: Option<u64>,
 }
 
 #[derive(serde::Serialize)]
@@ -87,6 +95,7 @@ struct ClockCheck {
 struct Checks {
     health: Health,
     ago_secs: [Option<u64>; System::ALL.len()],
+    failing_secs: [Option<u64>; System::ALL.len()],
     clock_off_secs: Option<i64>,
 }
 
@@ -101,12 +110,14 @@ impl Checks {
     }
 
     fn systems(&self) -> impl Iterator<Item = (System, SystemCheck)> {
-        System::ALL.into_iter().zip(self.ago_secs).map(|(system, ago)| {
+        let seen = self.ago_secs.into_iter().zip(self.failing_secs);
+        System::ALL.into_iter().zip(seen).map(|(system, (ago, failing))| {
             let ok = match system {
                 System::Stripe | System::Proxmox | System::Cloudflare => ago.is_some_and(|ago| ago <= QUIET_MAX_SECS),
-                System::FileServer | System::Smtp | System::Provisioner => true,
+                System::FileServer | System::Smtp => failing.is_none_or(|failing| failing <= FAILING_MAX_SECS),
+                System::Provisioner => true,
             };
-            (system, SystemCheck { ok, last_answer_seconds_ago: ago })
+            (system, SystemCheck { ok, last_answer_seconds_ago: ago, failing_seconds: failing })
         })
     }
 
@@ -146,6 +157,7 @@ pub(crate) async fn health(web: web::Data<Web>) -> actix_web::Result<HttpRespons
     let checks = Checks {
         health: web.engine.health(),
         ago_secs: web.outside.last_answers().map(|ago| ago.map(|ago| ago.as_secs())),
+        failing_secs: web.outside.failing().map(|failing| failing.map(|failing| failing.as_secs())),
         clock_off_secs: web.outside.clock_off_secs(),
     };
     let reason = match (checks.health.running, checks.health.resynced) {
@@ -193,10 +205,41 @@ mod tests {
 
     use super::*;
 
+    fn calm(health: Health) -> Checks {
+        let (ago_secs, failing_secs) = ([Some(1); System::ALL.len()], [None; System::ALL.len()]);
+        Checks { health, ago_secs, failing_secs, clock_off_secs: Some(0) }
+    }
+
+    #[test]
+    fn a_mail_server_that_has_failed_for_more_than_an_hour_is_not_well() {
+        let health = Health { running: true, resynced: true, role: Role::Worker, queue_depth: 0 };
+        let told = |system: System, ago, failing| {
+            let mut checks = calm(health);
+            let at = System::ALL.iter().position(|known| *known == system).unwrap();
+            (checks.ago_secs[at], checks.failing_secs[at]) = (ago, failing);
+            let body = Kept::default().body("1", 1, checks, None).unwrap();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            let check = body["checks"][system.as_str()].clone();
+            (
+                body["status"].as_str().unwrap().to_owned(),
+                check["ok"].as_bool().unwrap(),
+                check["failing_seconds"].as_u64(),
+            )
+        };
+        let well = |failing| ("ok".to_owned(), true, failing);
+        for system in [System::Smtp, System::FileServer] {
+            assert_eq!(told(system, None, None), well(None), "never tried");
+            assert_eq!(told(system, Some(90_000), None), well(None), "long not needed");
+            assert_eq!(told(system, None, Some(FAILING_MAX_SECS)), well(Some(FAILING_MAX_SECS)));
+            let late = FAILING_MAX_SECS + 1;
+            assert_eq!(told(system, Some(9), Some(late)), ("degraded".to_owned(), false, Some(late)));
+        }
+    }
+
     #[test]
     fn an_answer_is_kept_only_while_it_is_true() {
         let health = Health { running: true, resynced: true, role: Role::Worker, queue_depth: 0 };
-        let calm = Checks { health, ago_secs: [Some(1); System::ALL.len()], clock_off_secs: Some(0) };
+        let calm = calm(health);
         let kept = Kept::default();
         let answer = |uptime, checks: &Checks| -> Value {
             serde_json::from_slice(&kept.body("1", uptime, checks.clone(), None).unwrap()).unwrap()

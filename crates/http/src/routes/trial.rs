@@ -7,11 +7,12 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use tamesuke_domain::ids::CheckoutId;
-use tamesuke_engine::engine::TrialView;
+use tamesuke_engine::engine::{TrialError, TrialView};
 use utoipa::ToSchema;
 
 use crate::app::Web;
 use crate::language::Language;
+use crate::limits::visitor;
 use crate::problem::{Body, Code, Problem};
 use shown::{Shown, shown};
 
@@ -19,6 +20,8 @@ use shown::{Shown, shown};
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The longest a stream goes on: a browser opens a new one by itself.
 const STREAM_MAX: Duration = Duration::from_secs(3_600);
+/// When to try again if there is no place for a stream, in seconds.
+const FULL_RETRY_SECS: u64 = 60;
 
 /// One event of the stream, as it is described.
 #[derive(ToSchema)]
@@ -48,18 +51,28 @@ impl Web {
                 "このお申し込みは見つかりません。",
                 "There is no such order.",
             )),
-            Err(fault) => {
-                tracing::warn!(error = %fault.chain(), "a trial could not be shown");
-                Err(Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    Code::StripeUnavailable,
-                    "ただいま状態を確認できません。しばらくしてからもう一度お試しください。",
-                    "The state can't be read just now. Please try again in a while.",
-                )
-                .retry_after(5))
+            Err(error) => {
+                match &error {
+                    // Strangers must not fill the log either.
+                    TrialError::Busy => tracing::debug!("a trial could not be shown: {error}"),
+                    TrialError::Outside(fault) => {
+                        tracing::warn!(error = %fault.chain(), "a trial could not be shown");
+                    }
+                }
+                Err(unreadable())
             }
         }
     }
+}
+
+fn unreadable() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        Code::StripeUnavailable,
+        "ただいま状態を確認できません。しばらくしてからもう一度お試しください。",
+        "The state can't be read just now. Please try again in a while.",
+    )
+    .retry_after(5)
 }
 
 fn parse(id: &str) -> Result<CheckoutId, Problem> {
@@ -121,9 +134,13 @@ pub(crate) async fn events(
     web.calls.admit(&request, &web.settings.trusted_proxies).map_err(told)?;
     let id = parse(&id).map_err(told)?;
     let language = Language::of_request(&request);
+    let place = web.streams.place(visitor(&request, &web.settings.trusted_proxies));
+    let place = place.ok_or_else(|| told(Problem::too_many(FULL_RETRY_SECS)))?;
     let first = web.view(&id).await.map_err(told)?;
     let mut bell = web.engine.hub().subscribe(&first.subdomain);
     let stream = async_stream::stream! {
+        // Held until the stream is dropped: when it ends, or its caller is gone.
+        let _place = place;
         let began = tokio::time::Instant::now();
         let mut last = String::new();
         while began.elapsed() < STREAM_MAX {

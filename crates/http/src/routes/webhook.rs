@@ -8,6 +8,9 @@ use crate::app::{Rejection, Web};
 use crate::body;
 use crate::problem::{Body, Code, Problem};
 
+/// The longest header that is looked at, in bytes: sixteen signatures.
+const SIGNATURE_LENGTH_MAX: usize = 2_048;
+
 /// What Stripe is told; it reads the status alone.
 const RECEIVED: &str = r#"{"received":true}"#;
 
@@ -29,6 +32,7 @@ struct Received {
         (status = 400, description = "`signature_invalid`, `timestamp_stale` or `body_malformed`", body = Body),
         (status = 408, description = "`request_timeout`", body = Body),
         (status = 413, description = "`too_large`", body = Body),
+        (status = 503, description = "`busy`: too many large ones are being read.", body = Body),
     )
 )]
 pub(crate) async fn webhook(
@@ -36,9 +40,13 @@ pub(crate) async fn webhook(
     payload: web::Payload,
     web: web::Data<Web>,
 ) -> Result<HttpResponse, Problem> {
-    let body = body::read(&request, payload, body::WEBHOOK_LENGTH_MAX, &web).await?;
     let header = request.headers().get("stripe-signature").and_then(|value| value.to_str().ok());
-    match web.proof.prove(header.unwrap_or_default(), &body) {
+    // Looked at before the body is: what nobody claims to have signed is not worth the memory.
+    let Some(header) = header.filter(|header| (1..=SIGNATURE_LENGTH_MAX).contains(&header.len())) else {
+        return Err(refused(Rejection::Signature).in_language_of(&request));
+    };
+    let body = body::read(&request, payload, body::WEBHOOK_LENGTH_MAX, &web).await?;
+    match web.proof.prove(header, &body) {
         Ok(hint) => {
             if let Some(hint) = hint {
                 tracing::debug!(subdomain = %hint.subdomain, "a webhook hints at {}", hint.subdomain);

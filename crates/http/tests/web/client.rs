@@ -78,6 +78,9 @@ pub(crate) fn post(path: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
 
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const ORDER: &str = "/api/create-checkout";
+pub(crate) const WEBHOOK: &str = "/webhook/stripe";
+/// A signature that does not fit.
+pub(crate) const SIGNED: &str = "Stripe-Signature: t=1,v1=00\r\n";
 
 /// The service still does what it should.
 pub(crate) async fn goes_on(address: SocketAddr) {

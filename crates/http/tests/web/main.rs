@@ -6,4 +6,7 @@ mod client;
 mod malformed;
 mod orders;
 mod slow;
+mod strangers;
+mod streams;
+mod webhooks;
 mod world;

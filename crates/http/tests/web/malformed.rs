@@ -1,8 +1,8 @@
 //! Requests that are too large, cut short, garbled or no text: each gets a clear answer, and the service
 //! goes on.
 
-use crate::client::{JSON, ORDER, Then, get, goes_on, post, send};
-use crate::world::serve;
+use crate::client::{JSON, ORDER, SIGNED, Then, get, goes_on, post, send};
+use crate::world::{RESERVATIONS_MAX, serve};
 
 #[actix_web::test]
 async fn forms_that_do_not_read_are_told_what_is_wrong() {
@@ -47,11 +47,27 @@ async fn a_good_form_gets_as_far_as_the_catalogue() {
 }
 
 #[actix_web::test]
+async fn a_visitor_can_take_only_so_many_rooms_without_paying() {
+    let address = serve().await;
+    let mistyped = br#"{"subdomain":"-","email":"a@b.jp","company_name":"x","oss_type":"nginx","duration_days":7}"#;
+    let good = br#"{"subdomain":"acme","email":"a@b.jp","company_name":"x","oss_type":"nginx","duration_days":7}"#;
+    for _ in 0..=RESERVATIONS_MAX {
+        send(address, &post(ORDER, JSON, mistyped), Then::Wait).await.is(400, "subdomain_malformed");
+    }
+    for _ in 0..RESERVATIONS_MAX {
+        send(address, &post(ORDER, JSON, good), Then::Wait).await.is(422, "application_unknown");
+    }
+    send(address, &post(ORDER, JSON, good), Then::Wait).await.is(429, "too_many_requests");
+    goes_on(address).await;
+}
+
+#[actix_web::test]
 async fn a_body_that_is_announced_too_large_is_refused_unread() {
     let address = serve().await;
     for (path, length) in [(ORDER, 16 * 1024 + 1), ("/webhook/stripe", 1024 * 1024 + 1), (ORDER, usize::MAX)] {
-        let head =
-            format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: {length}\r\n\r\n");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\n{SIGNED}Content-Type: {JSON}\r\nContent-Length: {length}\r\n\r\n"
+        );
         send(address, head.as_bytes(), Then::Wait).await.is(413, "too_large");
     }
     goes_on(address).await;
@@ -76,7 +92,7 @@ async fn a_body_of_unknown_length_is_read_up_to_the_limit() {
         ("/webhook/stripe", 900_000, 400, "signature_invalid"),
     ] {
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n"
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{SIGNED}Content-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n"
         );
         let request = [head.as_bytes(), &vec![b' '; length], b"\r\n0\r\n\r\n"].concat();
         send(address, &request, Then::Wait).await.is(status, code);
@@ -88,8 +104,9 @@ async fn a_body_of_unknown_length_is_read_up_to_the_limit() {
 async fn a_body_that_is_cut_short_is_told_so() {
     let address = serve().await;
     for path in [ORDER, "/webhook/stripe"] {
-        let head =
-            format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: 100\r\n\r\n{{\"a");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\n{SIGNED}Content-Type: {JSON}\r\nContent-Length: 100\r\n\r\n{{\"a"
+        );
         send(address, head.as_bytes(), Then::Close).await.is(400, "body_malformed");
     }
     goes_on(address).await;

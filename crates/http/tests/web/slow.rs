@@ -6,14 +6,15 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::client::{Answer, JSON, ORDER, PATIENCE, Then, goes_on, one_answer, send, until_closed};
+use crate::client::{Answer, JSON, ORDER, PATIENCE, SIGNED, Then, goes_on, one_answer, send, until_closed};
 use crate::world::{self, serve};
 
 #[actix_web::test]
 async fn a_body_that_does_not_come_is_waited_for_no_longer_than_the_limit() {
     let address = serve().await;
     for path in [ORDER, "/webhook/stripe"] {
-        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: 100\r\n\r\n{{");
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: x\r\n{SIGNED}Content-Type: {JSON}\r\nContent-Length: 100\r\n\r\n{{");
         send(address, head.as_bytes(), Then::Wait).await.is(408, "request_timeout");
     }
     goes_on(address).await;

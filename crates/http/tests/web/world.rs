@@ -1,5 +1,6 @@
-//! The web side over real TCP, with next to nothing outside: Stripe keeps payment pages and nothing else,
-//! there is room, and every other outside system is out of reach, for what is tested here never gets that far.
+//! The web side over real TCP, with next to nothing outside: Stripe keeps payment pages and shows three
+//! sessions of its own, there is room, and every other outside system is out of reach, for what is tested
+//! here never gets that far.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
@@ -13,7 +14,7 @@ use tamesuke_domain::checkout::{Checkout, CheckoutStatus, Expired, NewCheckout, 
 use tamesuke_domain::ids::{CheckoutId, PriceId, SubscriptionId, TunnelId, Vmid};
 use tamesuke_domain::instance::Instance;
 use tamesuke_domain::look::{Policy, RunView};
-use tamesuke_domain::metadata::Metadata;
+use tamesuke_domain::metadata::{Metadata, key};
 use tamesuke_domain::money::Money;
 use tamesuke_domain::parts::{Part, Scene, VmidRange};
 use tamesuke_domain::ports::{
@@ -26,6 +27,8 @@ use tamesuke_domain::trial::{Customer, Subscription, Trial};
 use tamesuke_engine::{Engine, Ports, Settings};
 use tamesuke_http::{OperatorPages, Outside, Rejection, ServerSettings, Web, WebSettings, WebhookProof};
 
+use crate::client::PATIENCE;
+
 /// How long heads and bodies may take here.
 pub(crate) const REQUEST_TIME_MAX: Duration = Duration::from_millis(1_500);
 
@@ -36,9 +39,49 @@ fn away(system: System) -> Fault {
     Fault::Retryable { system, operation: "answer", retry_after: None, cause: "there is nobody".into() }
 }
 
-struct Nobody {
+/// Orders of one visitor here while an unpaid one keeps its room.
+pub(crate) const RESERVATIONS_MAX: u32 = 3;
+
+/// A session that can be paid.
+pub(crate) const OPEN: &str = "cs_open";
+/// One that lapsed.
+pub(crate) const LAPSED: &str = "cs_lapsed";
+/// Sessions of which Stripe tells nothing until it is let.
+pub(crate) const SLOW: &str = "cs_slow";
+
+pub(crate) struct Nobody {
     began: tokio::time::Instant,
     sessions: Mutex<Vec<Checkout>>,
+    /// Sessions that were asked for, in order.
+    asked: Mutex<Vec<String>>,
+    /// One permit for each answer about a slow session.
+    pub(crate) slow: tokio::sync::Semaphore,
+}
+
+impl Nobody {
+    /// How often Stripe was asked for a session.
+    pub(crate) fn asked(&self, session: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|asked| asked.starts_with(session)).count()
+    }
+}
+
+fn session(id: &CheckoutId, status: CheckoutStatus) -> SeenCheckout {
+    let instance = settings().instance.as_str().to_owned();
+    let checkout = Checkout {
+        id: id.clone(),
+        status,
+        url: None,
+        created: Timestamp::from_unix(1_790_000_000),
+        expires: Timestamp::from_unix(1_790_001_860),
+        reference: None,
+        email: None,
+        subscription: None,
+        metadata: Metadata::from([
+            (key::SUBDOMAIN.to_owned(), "watched".to_owned()),
+            (key::INSTANCE.to_owned(), instance),
+        ]),
+    };
+    SeenCheckout { checkout, subscription: None }
 }
 
 /// By how much Stripe's pages lapse sooner than they were asked to: what counts is what Stripe shows.
@@ -67,8 +110,17 @@ impl Billing for Nobody {
         sessions.push(session.clone());
         Ok(session)
     }
-    async fn checkout(&self, _: &CheckoutId) -> Result<Option<SeenCheckout>, Fault> {
-        Ok(None)
+    async fn checkout(&self, id: &CheckoutId) -> Result<Option<SeenCheckout>, Fault> {
+        self.asked.lock().unwrap().push(id.to_string());
+        match id.as_str() {
+            OPEN => Ok(Some(session(id, CheckoutStatus::Open))),
+            LAPSED => Ok(Some(session(id, CheckoutStatus::Expired))),
+            slow if slow.starts_with(SLOW) => {
+                self.slow.acquire().await.unwrap().forget();
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
     }
     async fn checkouts_since(&self, _: Timestamp) -> Result<Vec<Checkout>, Fault> {
         Ok(Vec::new())
@@ -199,6 +251,9 @@ impl Outside for Nobody {
     fn last_answers(&self) -> [Option<Duration>; System::ALL.len()] {
         Default::default()
     }
+    fn failing(&self) -> [Option<Duration>; System::ALL.len()] {
+        Default::default()
+    }
     fn clock_off_secs(&self) -> Option<i64> {
         None
     }
@@ -247,9 +302,11 @@ fn with_nginx(mut settings: Settings) -> Settings {
 fn web_settings() -> WebSettings {
     WebSettings {
         https: false,
-        trusted_proxies: Vec::new(),
+        trusted_proxies: vec![[127, 0, 0, 1].into()],
         orders_per_minute: 0,
+        orders_per_reservation: RESERVATIONS_MAX,
         calls_per_minute: 0,
+        streams_max: 64,
         body_time_max: REQUEST_TIME_MAX,
         support_contact: None,
         pages: OperatorPages::default(),
@@ -260,21 +317,33 @@ fn web_settings() -> WebSettings {
 
 /// Serves until the test's runtime ends, an empty catalogue; gives where, once the first listing is in.
 pub(crate) async fn serve() -> SocketAddr {
-    serve_as(settings(), web_settings()).await
+    serve_as(settings(), web_settings(), STALL_TIME_MAX).await.0
 }
 
-/// The same with something to sell.
+/// The same, with those outside, and limits of time that no test reaches.
+pub(crate) async fn serve_patiently() -> (SocketAddr, Arc<Nobody>) {
+    serve_as(settings(), WebSettings { body_time_max: PATIENCE, ..web_settings() }, PATIENCE).await
+}
+
+/// The same as [`serve`] with something to sell, to anybody as often as they like.
 pub(crate) async fn serve_nginx() -> SocketAddr {
-    serve_as(with_nginx(settings()), web_settings()).await
+    serve_with_pages(OperatorPages::default()).await
 }
 
 /// The same, and the operator has pages of his own.
 pub(crate) async fn serve_with_pages(pages: OperatorPages) -> SocketAddr {
-    serve_as(with_nginx(settings()), WebSettings { pages, ..web_settings() }).await
+    let web = WebSettings { pages, orders_per_reservation: 0, ..web_settings() };
+    serve_as(with_nginx(settings()), web, STALL_TIME_MAX).await.0
 }
 
-async fn serve_as(settings: Settings, web: WebSettings) -> SocketAddr {
-    let nobody = Arc::new(Nobody { began: tokio::time::Instant::now(), sessions: Mutex::default() });
+async fn serve_as(settings: Settings, web: WebSettings, stall_time_max: Duration) -> (SocketAddr, Arc<Nobody>) {
+    let request_time_max = web.body_time_max;
+    let nobody = Arc::new(Nobody {
+        began: tokio::time::Instant::now(),
+        sessions: Mutex::default(),
+        asked: Mutex::default(),
+        slow: tokio::sync::Semaphore::new(0),
+    });
     let ports = Ports {
         billing: nobody.clone(),
         provisioner: nobody.clone(),
@@ -285,15 +354,10 @@ async fn serve_as(settings: Settings, web: WebSettings) -> SocketAddr {
         lease: nobody.clone(),
     };
     let engine = Arc::new(Engine::new(settings, ports));
-    let state = Data::new(Web::new(engine.clone(), nobody.clone(), nobody, web));
+    let state = Data::new(Web::new(engine.clone(), nobody.clone(), nobody.clone(), web));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let limits = ServerSettings {
-        workers: 1,
-        connections_max: 256,
-        head_time_max: REQUEST_TIME_MAX,
-        stall_time_max: STALL_TIME_MAX,
-    };
+    let limits = ServerSettings { workers: 1, connections_max: 256, head_time_max: request_time_max, stall_time_max };
     actix_web::rt::spawn(tamesuke_http::serve(listener, state, limits).unwrap());
     let works = engine.clone();
     actix_web::rt::spawn(async move {
@@ -302,5 +366,5 @@ async fn serve_as(settings: Settings, web: WebSettings) -> SocketAddr {
     while !engine.health().resynced {
         tokio::task::yield_now().await;
     }
-    address
+    (address, nobody)
 }

@@ -13,6 +13,8 @@ struct Nobody;
 impl Witness for Nobody {
     fn answered(&self, _: System) {}
 
+    fn failed(&self, _: System) {}
+
     fn stripe_date(&self, _: Timestamp) {}
 }
 

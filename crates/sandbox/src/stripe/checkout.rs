@@ -62,6 +62,21 @@ fn buyer<'a>(state: &Stripe, params: &'a Params) -> Result<(Option<&'a str>, Opt
     Ok((customer, email))
 }
 
+/// The longest text beside the pay button, in characters.
+const CUSTOM_TEXT_MAX: usize = 1_200;
+
+/// What is said beside the pay button.
+fn beside_submit(params: &Params) -> Result<Value, Reply> {
+    let param = "custom_text[submit][message]";
+    match params.get(param).filter(|text| !text.is_empty()) {
+        None => Ok(Value::Null),
+        Some(text) if text.chars().count() > CUSTOM_TEXT_MAX => {
+            Err(errors::wrong(param, "Invalid string: custom text must be at most 1200 characters"))
+        }
+        Some(text) => Ok(json!({"message": text})),
+    }
+}
+
 fn expires(params: &Params, now: i64) -> Result<i64, Reply> {
     let at = params.int("expires_at").unwrap_or(now + 86_400);
     let wrong = |bound: &str| {
@@ -98,7 +113,7 @@ fn opened(state: &Stripe, params: &Params, now: i64) -> Result<Value, Reply> {
         "billing_address_collection": params.get("billing_address_collection"), "cancel_url": params.get("cancel_url"),
         "client_reference_id": params.get("client_reference_id"), "client_secret": null, "collected_information": null,
         "consent": null, "consent_collection": null, "created": now, "currency": price["currency"], "currency_conversion": null,
-        "custom_fields": [], "custom_text": {"after_submit": null, "shipping_address": null, "submit": null, "terms_of_service_acceptance": null},
+        "custom_fields": [], "custom_text": {"after_submit": null, "shipping_address": null, "submit": beside_submit(params)?, "terms_of_service_acceptance": null},
         "customer": customer, "customer_account": null, "customer_creation": if customer.is_some() { Value::Null } else { json!("always") },
         "customer_details": details, "customer_email": email, "discounts": [], "expires_at": expires,
         "integration_identifier": null, "invoice": null, "invoice_creation": null, "livemode": false,

@@ -31,6 +31,7 @@ pub(super) const CHECKOUT_CREATE: &[&str] = &[
     "billing_address_collection=auto|required",
     "phone_number_collection.enabled=bool",
     "submit_type=auto|book|donate|pay|subscribe",
+    "custom_text.submit.message",
 ];
 pub(super) const CHECKOUT_LIST: &[&str] =
     &["status=complete|expired|open", "customer", "subscription", "payment_intent", "customer_details.email"];

@@ -82,11 +82,13 @@ fn form(session: &Value, error: &str) -> Reply {
     } else {
         format!("<p class=\"error\" role=\"alert\">{}</p>", escape(error))
     };
+    let beside = text(&session["custom_text"]["submit"]["message"]);
+    let beside = if beside.is_empty() { beside } else { format!("<p class=\"beside\">{beside}</p>") };
     let body = format!(
         "<h1>¥{amount}</h1><p>お試し環境 {days}日間 / trial for {days} days</p>{error}\
          <form method=\"post\"><label>メールアドレス / Email<input name=\"email\" value=\"{}\" readonly></label>\
          <label>カード番号 / Card number<input name=\"card\" inputmode=\"numeric\" autocomplete=\"cc-number\" value=\"4242 4242 4242 4242\"></label>\
-         <button>支払う / Pay ¥{amount}</button></form><a href=\"{}\">戻る / Back</a>",
+         {beside}<button>支払う / Pay ¥{amount}</button></form><a href=\"{}\">戻る / Back</a>",
         text(&session["customer_email"]),
         text(&session["cancel_url"]),
     );

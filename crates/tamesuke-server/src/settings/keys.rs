@@ -126,6 +126,12 @@ pub(crate) const KEYS: &[Key] = &[
         "Proxies that are believed about visitors' addresses.",
     ),
     with_default("ORDERS_PER_MINUTE", "10", "10", "Orders a minute from one visitor; 0 is no limit."),
+    with_default(
+        "ORDERS_PER_RESERVATION",
+        "20",
+        "20",
+        "Orders from one visitor within the 31 minutes that an unpaid one keeps its room; 0 is no limit.",
+    ),
     with_default("CALLS_PER_MINUTE", "240", "240", "Other calls a minute from one visitor; 0 is no limit."),
     with_default("WORKERS", "4", "4", "Names worked on at once."),
     with_default("POLL_SECONDS", "5", "5", "Seconds between polls of Stripe's events."),

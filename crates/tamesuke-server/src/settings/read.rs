@@ -138,6 +138,7 @@ fn web(r: &mut Reader, service_domain: &str) -> WebKeys {
         request_time_max: r.secs("REQUEST_SECONDS").max(Duration::from_secs(1)),
         trusted_proxies,
         orders_per_minute: r.number("ORDERS_PER_MINUTE"),
+        orders_per_reservation: r.number("ORDERS_PER_RESERVATION"),
         calls_per_minute: r.number("CALLS_PER_MINUTE"),
         app_url,
         trial_url,
