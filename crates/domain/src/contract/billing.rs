@@ -55,6 +55,7 @@ pub async fn check(billing: &dyn Billing, world: &dyn BillingWorld) {
     subscriptions::lists_of_subscriptions_show_all(billing, world).await;
     subscriptions::a_names_subscriptions_are_found_as_they_are_now(billing, world).await;
     events_name_the_subdomain_oldest_first(billing, world).await;
+    foreign::others_events_hide_none_of_ours(billing, world).await;
     money_goes_back_once(billing, world).await;
     a_disputed_payment_is_left_alone(billing, world).await;
     subscriptions::a_deleted_customer_is_shown_as_deleted(billing, world).await;
