@@ -44,10 +44,10 @@ mod tests {
     }
 
     /// Whether somebody who polls at these moments, by a clock that is `ahead`, is shown an event.
-    fn is_read(polls: &[i64], ahead: i64, created: i64, shows: i64) -> bool {
+    fn is_read(polls: &[i64], ahead: i64, created: i64, visible: i64) -> bool {
         let mut cursor = Cursor::at(at(ahead));
         polls.iter().any(|&now| {
-            let shown = created >= cursor.since().as_unix() && shows <= now;
+            let shown = created >= cursor.since().as_unix() && visible <= now;
             cursor.read(at(now + ahead));
             shown
         })

@@ -152,6 +152,7 @@ pub trait Billing: Send + Sync {
     async fn cancel(&self, id: &SubscriptionId) -> Result<Subscription, Fault>;
 
     /// Gives back what was paid with the subscription's newest paid invoice. Reads the payment first:
-    /// one that is refunded already is the answer, a disputed one is never touched.
+    /// one that is refunded already is the answer, of one that is refunded in part the rest is given
+    /// back, a disputed one is never touched.
     async fn refund(&self, subscription: &Subscription) -> Result<RefundOutcome, Fault>;
 }
