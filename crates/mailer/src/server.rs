@@ -17,6 +17,9 @@ use tokio::time::timeout;
 
 use crate::smtp::{Encryption, SmtpSettings};
 
+/// The longest that a goodbye is waited for: the mail is taken, and its marker waits to be written.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
 /// Where mails are handed over, and as whom.
 pub(crate) struct Server {
     host: String,
@@ -99,7 +102,7 @@ impl Session {
 
     /// Says goodbye. The mail is taken, whatever comes of this.
     pub(crate) async fn leave(mut self) {
-        match timeout(self.timeout, self.connection.quit()).await {
+        match timeout(self.timeout.min(GOODBYE_MAX), self.connection.quit()).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::debug!(%error, "the mail server did not say goodbye"),
             Err(_elapsed) => tracing::debug!("the mail server is silent at goodbye"),
