@@ -89,9 +89,12 @@ fn is_uuid(text: &str) -> bool {
 }
 
 impl TunnelId {
+    /// The end of what any tunnel's DNS record points at.
+    pub(crate) const TARGET_END: &str = ".cfargotunnel.com";
+
     /// What a DNS record of this tunnel points at.
     pub fn target(&self) -> String {
-        format!("{}.cfargotunnel.com", self.0)
+        format!("{}{}", self.0, Self::TARGET_END)
     }
 }
 

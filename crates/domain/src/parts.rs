@@ -93,6 +93,11 @@ impl DnsRecord {
     pub fn points_at(&self, tunnel: &TunnelId) -> bool {
         self.kind == "CNAME" && self.content.eq_ignore_ascii_case(&tunnel.target())
     }
+
+    /// Whether it leads to some tunnel. A record keeps its id when somebody points it elsewhere.
+    pub fn points_at_a_tunnel(&self) -> bool {
+        self.kind == "CNAME" && self.content.to_ascii_lowercase().ends_with(TunnelId::TARGET_END)
+    }
 }
 
 /// The metadata file of a name on the file server. Its token is never kept.
@@ -105,7 +110,7 @@ pub struct MetadataFile {
 /// One thing to be removed, by what is its identity.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// A DNS record, by id.
+    /// A DNS record, by id: removed only while it has the name and leads to a tunnel.
     Record(RecordId),
     /// The metadata file of the name.
     File,

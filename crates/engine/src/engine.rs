@@ -226,10 +226,7 @@ impl Engine {
             let state = if session.open { State::Reserved } else { State::Paid };
             return Ok(Some(self.view(session.subdomain, bare(state))));
         };
-        let mut progress = match self.hub.of(&subscription) {
-            Some(progress) => progress,
-            None => self.ask_for_progress(&subscription).await?,
-        };
+        let mut progress = self.shown_progress(&subscription).await?;
         if progress.state == State::Provisioning
             && let RunView::Alive { step } = self.ports.provisioner.look(&session.subdomain)
         {
@@ -270,6 +267,22 @@ impl Engine {
         }))
     }
 
+    /// How a trial fares by the last look at it. While another process acts no pass of ours renews that,
+    /// so it is read anew every few seconds that somebody asks.
+    async fn shown_progress(&self, id: &tamesuke_domain::ids::SubscriptionId) -> Result<Progress, Fault> {
+        let Some(known) = self.hub.of(id) else {
+            return self.ask_for_progress(id).await;
+        };
+        let now = self.ports.clock.monotonic();
+        if self.ports.lease.role() == Role::Worker || self.hub.was_just_asked(id, now) {
+            return Ok(known);
+        }
+        Ok(self.ask_for_progress(id).await.unwrap_or_else(|fault| {
+            tracing::warn!(subscription = %id, error = %fault.chain(), "{id} is shown as it was known before");
+            known
+        }))
+    }
+
     async fn ask_for_progress(&self, id: &tamesuke_domain::ids::SubscriptionId) -> Result<Progress, Fault> {
         let read = self.ports.billing.subscription(id).await?;
         let trial = read.and_then(|subscription| tamesuke_domain::trial::Trial::read(subscription).ok());
@@ -278,6 +291,7 @@ impl Engine {
         };
         let progress = self.progress_of(&trial, false);
         self.hub.publish(id, progress.clone());
+        self.hub.note_asked(id, self.ports.clock.monotonic());
         Ok(progress)
     }
 

@@ -12,6 +12,7 @@ pub mod sweep;
 
 mod act;
 mod backoff;
+mod cursor;
 mod dispute;
 mod heard;
 mod lane;

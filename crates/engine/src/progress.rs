@@ -2,16 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tamesuke_domain::ids::SubscriptionId;
 use tamesuke_domain::state::Progress;
 use tamesuke_domain::subdomain::Subdomain;
+use tamesuke_domain::time::Monotonic;
 use tokio::sync::watch;
+
+/// How long what was read for somebody who watches is shown where no pass renews it.
+const ASKED_FOR: Duration = Duration::from_secs(5);
 
 /// The hub between passes and those who watch.
 #[derive(Debug, Default)]
 pub struct Hub {
     seen: Mutex<BTreeMap<SubscriptionId, Progress>>,
+    /// When a trial was last read for somebody who watches.
+    asked: Mutex<BTreeMap<SubscriptionId, Monotonic>>,
     bells: Mutex<BTreeMap<Subdomain, watch::Sender<u64>>>,
 }
 
@@ -28,6 +35,18 @@ impl Hub {
     /// Takes in what a look showed; gives whether anything of it is new.
     pub(crate) fn publish(&self, id: &SubscriptionId, progress: Progress) -> bool {
         lock(&self.seen).insert(id.clone(), progress.clone()) != Some(progress)
+    }
+
+    /// Notes that a trial was read just now for somebody who watches.
+    pub(crate) fn note_asked(&self, id: &SubscriptionId, now: Monotonic) {
+        let mut asked = lock(&self.asked);
+        asked.retain(|_, at| now.since(*at) < ASKED_FOR);
+        asked.insert(id.clone(), now);
+    }
+
+    /// Whether that was so short a time ago that what was seen is still shown where no pass renews it.
+    pub(crate) fn was_just_asked(&self, id: &SubscriptionId, now: Monotonic) -> bool {
+        lock(&self.asked).get(id).is_some_and(|at| now.since(*at) < ASKED_FOR)
     }
 
     /// Drops what is known of a trial whose story is over and that nobody watches.

@@ -15,6 +15,7 @@ use tamesuke_domain::time::{DAY_SECS, Monotonic, Timestamp};
 use tamesuke_domain::trial::{Subscription, Trial};
 
 use crate::backoff;
+use crate::cursor::Cursor;
 use crate::engine::Engine;
 
 /// Sessions that old are over, whatever happened: 31 minutes and some room.
@@ -23,8 +24,6 @@ const SESSIONS_BACK_SECS: i64 = OPEN_SECS + 4 * 60;
 const CLOCK_OFF_MAX_SECS: i64 = 60;
 /// Subscriptions are looked for that long past the longest period.
 const SUBSCRIPTIONS_BACK_DAYS: i64 = 30;
-/// The event list shows small gaps: each poll reaches back that far.
-const EVENTS_OVERLAP_SECS: i64 = 300;
 /// The event list is asked again that soon after it failed, at first.
 const POLL_FAILED_MAX: Duration = Duration::from_secs(60);
 
@@ -209,7 +208,7 @@ impl Engine {
 
     /// Asks for Stripe's events for ever.
     pub(crate) async fn poll_for_ever(&self, from: Timestamp) {
-        let mut cursor = from;
+        let mut cursor = Cursor::at(from);
         let mut failures = 0;
         loop {
             let wait = if failures == 0 {
@@ -218,18 +217,18 @@ impl Engine {
                 backoff::wait(failures, POLL_FAILED_MAX, self.ports.entropy.as_ref()).max(self.settings.poll_every)
             };
             self.nap(wait).await;
-            let since = cursor.plus_secs(-EVENTS_OVERLAP_SECS);
-            match self.ports.billing.events_since(since).await {
+            let (_, asked) = self.now();
+            match self.ports.billing.events_since(cursor.since()).await {
                 Ok(events) => {
                     failures = 0;
+                    cursor.read(asked);
                     for event in events.into_iter().filter(|_| !planted::has(Planted::OnlyInMemory)) {
-                        cursor = cursor.max(event.created);
                         if event.disputed && !self.heard.knows(&event.id) {
                             self.tell_of_dispute(&event).await;
                         }
                         self.hint(&event);
                     }
-                    self.heard.forget_before(cursor.plus_secs(-2 * EVENTS_OVERLAP_SECS));
+                    self.heard.forget_before(cursor.forgotten());
                 }
                 Err(fault) => {
                     failures += 1;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod server;
 mod smtp;
 mod texts;
 

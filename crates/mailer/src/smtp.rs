@@ -1,21 +1,20 @@
 //! Hands mails to a server, and says of each what the server said of it.
 //!
-//! A mail is handed over only on a connection that was just proven to stand. So whatever fails before
-//! is "not reached", and what fails after, without the server's word, is not known.
+//! A mail is handed over only on a connection that was just made and logged in. So whatever fails or is
+//! silent before is "not reached", and what fails after, without the server's word, is not known.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use lettre::Message;
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, MultiPart, SinglePart};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use std::sync::Arc;
 use tamesuke_domain::ports::{Cause, Delivery, Fault, Letter, Mailer, Note, System, Witness};
 
 use crate::message_id;
+use crate::server::{SendError, Server};
 use crate::texts::{Text, letter_text, note_text};
 
 /// How the connection is encrypted.
@@ -44,7 +43,7 @@ pub struct SmtpSettings {
     pub encryption: Encryption,
     /// Certificates to trust beside the system's, in PEM.
     pub ca_pem: Option<Vec<u8>>,
-    /// How long one exchange may take.
+    /// How long reaching the server may take, log-in included; and then how long a mail.
     pub timeout: Duration,
     /// The sender.
     pub from: String,
@@ -73,7 +72,7 @@ pub enum SmtpError {
 
 /// The port `Mailer` over SMTP.
 pub struct Smtp {
-    transport: Option<AsyncSmtpTransport<Tokio1Executor>>,
+    server: Option<Server>,
     settings: SmtpSettings,
     from: Mailbox,
     operator: Option<Mailbox>,
@@ -89,30 +88,28 @@ impl Smtp {
             .as_ref()
             .map(|operator| operator.parse().map_err(|_| SmtpError::Address("OPERATOR_EMAIL")))
             .transpose()?;
-        let transport = match &settings.password {
-            Some(password) => Some(transport(&settings, password)?),
+        let server = match &settings.password {
+            Some(password) => Some(Server::new(&settings, password).map_err(SmtpError::Tls)?),
             None => None,
         };
-        Ok(Self { transport, settings, from, operator, witness })
+        Ok(Self { server, settings, from, operator, witness })
     }
 
     /// Whether the server takes our name and password.
     pub async fn check(&self) -> Result<(), Fault> {
-        let Some(transport) = &self.transport else {
+        let Some(server) = &self.server else {
             return Ok(());
         };
-        match transport.test_connection().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(retryable("greet the mail server", "it hung up")),
-            Err(error) => Err(retryable("log in to the mail server", error)),
-        }
+        let session = server.connect().await.map_err(|error| retryable("log in to the mail server", error))?;
+        session.leave().await;
+        Ok(())
     }
 
     async fn hand_over(&self, message: Message) -> Result<Delivery, Fault> {
-        let Some(transport) = &self.transport else {
+        let Some(server) = &self.server else {
             return Err(retryable("send a mail", "mails are switched off"));
         };
-        let outcome = deliver(transport, message).await;
+        let outcome = deliver(server, &message).await;
         match outcome {
             Ok(Delivery::Accepted | Delivery::Refused) => self.witness.answered(System::Smtp),
             Ok(Delivery::TryLater) | Err(_) => self.witness.failed(System::Smtp),
@@ -134,23 +131,22 @@ impl Smtp {
     }
 }
 
-/// Hands a mail over on a connection that was just proven to stand.
-async fn deliver(transport: &AsyncSmtpTransport<Tokio1Executor>, message: Message) -> Result<Delivery, Fault> {
-    match transport.test_connection().await {
-        Ok(true) => {}
-        Ok(false) => return Ok(Delivery::TryLater),
+/// Hands a mail over on a connection that was just made.
+async fn deliver(server: &Server, message: &Message) -> Result<Delivery, Fault> {
+    let session = match server.connect().await {
+        Ok(session) => session,
         Err(error) => {
             tracing::warn!(%error, "the mail server is not reached");
             return Ok(Delivery::TryLater);
         }
-    }
-    match transport.send(message).await {
+    };
+    match session.send(message).await {
         Ok(_) => Ok(Delivery::Accepted),
-        Err(error) if error.is_permanent() => {
+        Err(SendError::Smtp(error)) if error.is_permanent() => {
             tracing::warn!(code = ?error.status(), "the mail server refused a mail for good");
             Ok(Delivery::Refused)
         }
-        Err(error) if error.is_transient() => {
+        Err(SendError::Smtp(error)) if error.is_transient() => {
             tracing::warn!(code = ?error.status(), "the mail server refused a mail for now");
             Ok(Delivery::TryLater)
         }
@@ -162,32 +158,10 @@ fn retryable(operation: &'static str, cause: impl Into<Cause>) -> Fault {
     Fault::Retryable { system: System::Smtp, operation, retry_after: None, cause: cause.into() }
 }
 
-fn transport(
-    settings: &SmtpSettings,
-    password: &SecretString,
-) -> Result<AsyncSmtpTransport<Tokio1Executor>, SmtpError> {
-    let mut tls = TlsParameters::builder(settings.host.clone());
-    if let Some(pem) = &settings.ca_pem {
-        tls = tls.add_root_certificate(Certificate::from_pem(pem).map_err(SmtpError::Tls)?);
-    }
-    let tls = tls.build_rustls().map_err(SmtpError::Tls)?;
-    let tls = match settings.encryption {
-        Encryption::StartTls => Tls::Required(tls),
-        Encryption::Implicit => Tls::Wrapper(tls),
-        Encryption::Off => Tls::None,
-    };
-    Ok(AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(settings.host.clone())
-        .port(settings.port)
-        .tls(tls)
-        .timeout(Some(settings.timeout))
-        .credentials(Credentials::new(settings.user.clone(), password.expose_secret().to_owned()))
-        .build())
-}
-
 #[async_trait]
 impl Mailer for Smtp {
     fn is_enabled(&self) -> bool {
-        self.transport.is_some()
+        self.server.is_some()
     }
 
     async fn send(&self, letter: &Letter) -> Result<Delivery, Fault> {

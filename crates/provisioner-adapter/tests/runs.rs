@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use rustix::fs::{CWD, FileType, FlockOperation, Mode, flock, mknodat};
 use tamesuke_domain::catalog::Days;
 use tamesuke_domain::contract::provisioner::{Ending, ProvisionerWorld, check};
+use tamesuke_domain::look::RunView;
 use tamesuke_domain::ports::{Provisioner, RunOrder};
 use tamesuke_domain::subdomain::Subdomain;
 use tamesuke_provisioner::bridge::process::ScriptSettings;
@@ -161,4 +162,30 @@ async fn the_bridge_keeps_the_contract_of_provisioner() {
     let runs = world.runs();
     let kept = tokio::time::timeout(HANGING, check(&runs, &world)).await;
     assert!(kept.is_ok(), "the contract waits for what never happens");
+}
+
+/// Waits until the run is seen like this.
+async fn until(runs: &Runs, name: &Subdomain, seen: impl Fn(RunView) -> bool) {
+    let waited = tokio::time::timeout(HANGING, async {
+        while !seen(runs.look(name)) {
+            runs.changed().await;
+        }
+    });
+    assert!(waited.await.is_ok(), "{name}: {:?} stays", runs.look(name));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_is_called_like_the_process_lease_is_run_like_any_other() {
+    let world = World::new();
+    let lease = File::options().create(true).append(true).open(world.dir.path().join("lease.lock")).unwrap();
+    flock(&lease, FlockOperation::LockExclusive).unwrap();
+    let (runs, name) = (world.runs(), "lease".parse().unwrap());
+    assert_eq!(runs.look(&name), RunView::None, "the process's own lock is no run");
+    runs.start(world.order(&name).await).await.unwrap();
+    world.reach(&name, 1).await;
+    until(&runs, &name, |seen| seen == RunView::Alive { step: 1 }).await;
+    assert_eq!(world.another().await.look(&name), RunView::Alive { step: 0 }, "a process that takes over sees it");
+    world.finish(&name, Ending::Well).await;
+    until(&runs, &name, |seen| seen == RunView::Succeeded).await;
+    assert_eq!(world.another().await.look(&name), RunView::None, "nothing of it is left");
 }

@@ -12,7 +12,7 @@ use tamesuke_domain::ports::{EventHint, Fault};
 use tamesuke_domain::time::Timestamp;
 
 use crate::Stripe;
-use crate::dispute::CREATED;
+use crate::dispute::{CREATED, Dispute};
 use crate::list::{Listed, PAGE};
 use crate::subscription::since_query;
 
@@ -128,6 +128,17 @@ impl Envelope {
     }
 }
 
+impl Envelope {
+    /// The dispute in it; none where it names no payment.
+    fn dispute(&self) -> Option<Dispute> {
+        let Some(Linked::Id(payment)) = &self.data.object.payment_intent else {
+            return None;
+        };
+        let created = Timestamp::from_unix(self.created);
+        Some(Dispute { event: self.id.parse().ok()?, created, payment: payment.clone() })
+    }
+}
+
 impl Stripe {
     pub(crate) async fn list_events(&self, since: Timestamp) -> Result<Vec<EventHint>, Fault> {
         let page = |cursor: Option<&str>| {
@@ -139,34 +150,11 @@ impl Stripe {
         };
         let mut events: Vec<Envelope> = self.client.list("list events", false, page).await?;
         events.reverse();
-        let mut hints = Vec::new();
-        for event in &events {
-            hints.extend(if event.kind == CREATED {
-                self.dispute_hint(event).await?
-            } else {
-                event.hint(&self.instance)
-            });
-        }
+        let (disputes, others): (Vec<_>, Vec<_>) = events.iter().partition(|event| event.kind == CREATED);
+        let mut hints: Vec<_> = others.into_iter().filter_map(|event| event.hint(&self.instance)).collect();
+        hints.extend(self.dispute_hints(disputes.into_iter().filter_map(Envelope::dispute).collect()).await);
+        hints.sort_by_key(|hint| hint.created);
         Ok(hints)
-    }
-
-    async fn dispute_hint(&self, event: &Envelope) -> Result<Option<EventHint>, Fault> {
-        let Some(Linked::Id(payment)) = &event.data.object.payment_intent else {
-            return Ok(None);
-        };
-        let Ok(id) = event.id.parse() else {
-            return Ok(None);
-        };
-        let found = self.disputed(&id, payment).await?;
-        Ok(found.map(|(subdomain, subscription)| EventHint {
-            id,
-            created: Timestamp::from_unix(event.created),
-            subdomain,
-            checkout: None,
-            subscription: Some(subscription),
-            metadata_only: false,
-            disputed: true,
-        }))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Gives money back, once. The payment is read first: one that is refunded is the answer, a disputed
-//! one is left to the operator.
+//! Gives money back, once. The payment is read first: one that is refunded whole is the answer, of one that
+//! is refunded in part the rest goes back, a disputed one is left to the operator.
 
 use serde::Deserialize;
 use stripe_billing::invoice_payment::ListInvoicePayment;
@@ -48,7 +48,16 @@ struct Charge {
 struct Refund {
     id: String,
     #[serde(default)]
+    amount: i64,
+    #[serde(default)]
     status: Option<String>,
+}
+
+impl Refund {
+    /// Whether the money is back or on its way.
+    fn stands(&self) -> bool {
+        !matches!(self.status.as_deref(), Some("failed" | "canceled"))
+    }
 }
 
 impl Listed for InvoicePayment {
@@ -107,22 +116,28 @@ impl Stripe {
         {
             return Ok(RefundOutcome::Disputed);
         }
-        if let Some(done) = self.earlier_refund(intent).await? {
-            return Ok(done);
-        }
+        // Partial refunds add up: one that somebody made by hand is not the whole amount.
+        let earlier = self.standing_refunds(intent).await?;
         let operation = "refund a payment";
+        if let Some(newest) = earlier.first()
+            && earlier.iter().map(|refund| refund.amount).sum::<i64>() >= payment.amount_received
+        {
+            return refunded(newest, operation);
+        }
+        // Without an amount Stripe gives back what is left.
         let request = CreateRefund::new().payment_intent(intent).build();
         match self.client.send::<Refund>(Call { operation, request, key: Some(key()) }).await {
             Ok(refund) => refunded(&refund, operation),
             Err(fault) if api_error(&fault).is_some_and(|error| error.code == "charge_already_refunded") => {
-                self.earlier_refund(intent).await?.ok_or(fault)
+                let standing = self.standing_refunds(intent).await?;
+                standing.first().map_or(Err(fault), |newest| refunded(newest, operation))
             }
             Err(fault) => Err(fault),
         }
     }
 
-    async fn earlier_refund(&self, intent: &str) -> Result<Option<RefundOutcome>, Fault> {
-        let operation = "list a payment's refunds";
+    /// The refunds of a payment that did not fail, newest first.
+    async fn standing_refunds(&self, intent: &str) -> Result<Vec<Refund>, Fault> {
         let list = |cursor: Option<&str>| {
             let mut request = ListRefund::new().payment_intent(intent).limit(PAGE);
             if let Some(cursor) = cursor {
@@ -130,9 +145,9 @@ impl Stripe {
             }
             request.build()
         };
-        let refunds: Vec<Refund> = self.client.list(operation, false, list).await?;
-        let standing = refunds.iter().find(|refund| !matches!(refund.status.as_deref(), Some("failed" | "canceled")));
-        standing.map(|refund| refunded(refund, operation)).transpose()
+        let mut refunds: Vec<Refund> = self.client.list("list a payment's refunds", false, list).await?;
+        refunds.retain(Refund::stands);
+        Ok(refunds)
     }
 }
 

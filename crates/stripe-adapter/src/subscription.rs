@@ -76,10 +76,9 @@ impl Stripe {
         let operation = "read a subscription";
         let request = RetrieveSubscription::new(id.as_str()).expand(expand()).build();
         match self.client.send::<SubscriptionView>(Call { operation, request, key: None }).await {
-            Ok(view) => {
-                let subscription = view.parse(operation)?;
-                Ok(Some(subscription).filter(|s| metadata::subdomain_of(&s.metadata, &self.instance).is_some()))
-            }
+            // Asked before it is parsed: somebody else's may be sold in ways that we can't read.
+            Ok(view) if metadata::subdomain_of(&view.metadata, &self.instance).is_none() => Ok(None),
+            Ok(view) => view.parse(operation).map(Some),
             Err(fault) if is_missing(&fault) => Ok(None),
             Err(fault) => Err(fault),
         }

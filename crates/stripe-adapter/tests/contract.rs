@@ -41,6 +41,15 @@ impl World {
         assert!(answer.status().is_success(), "{path}");
         answer.json().await.unwrap()
     }
+
+    /// The payment of the subscription's newest invoice.
+    async fn payment(&self, subscription: &Subscription) -> String {
+        let state = self.control(reqwest::Method::GET, "/state/stripe").await;
+        let invoice = subscription.invoice.as_ref().unwrap().id.as_str();
+        let links = state["invoice_payments"].as_array().unwrap();
+        let link = links.iter().find(|link| link["invoice"] == invoice).unwrap();
+        link["payment"]["payment_intent"].as_str().unwrap().to_owned()
+    }
 }
 
 fn instance() -> Instance {
@@ -83,12 +92,25 @@ impl BillingWorld for World {
     }
 
     async fn dispute(&self, subscription: &Subscription) {
-        let state = self.control(reqwest::Method::GET, "/state/stripe").await;
-        let invoice = subscription.invoice.as_ref().unwrap().id.as_str();
-        let links = state["invoice_payments"].as_array().unwrap();
-        let link = links.iter().find(|link| link["invoice"] == invoice).unwrap();
-        let payment = link["payment"]["payment_intent"].as_str().unwrap();
+        let payment = self.payment(subscription).await;
         self.control(reqwest::Method::POST, &format!("/stripe/payments/{payment}/dispute")).await;
+    }
+
+    async fn refund_by_hand(&self, subscription: &Subscription, amount_minor: i64) -> bool {
+        let form = [("payment_intent", self.payment(subscription).await), ("amount", amount_minor.to_string())];
+        let url = format!("{}/v1/refunds", self.addresses.stripe);
+        let key = &self.addresses.credentials.stripe_secret_key;
+        let answer = self.http.post(url).bearer_auth(key).form(&form).send().await.unwrap();
+        assert!(answer.status().is_success(), "the dashboard refunds a part");
+        true
+    }
+
+    async fn given_back_minor(&self, subscription: &Subscription) -> i64 {
+        let payment = self.payment(subscription).await;
+        let state = self.control(reqwest::Method::GET, "/state/stripe").await;
+        let charges = state["charges"].as_array().unwrap();
+        let charge = charges.iter().find(|charge| charge["payment_intent"] == payment.as_str()).unwrap();
+        charge["amount_refunded"].as_i64().unwrap()
     }
 
     async fn delete_customer(&self, subscription: &Subscription) {

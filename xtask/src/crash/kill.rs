@@ -161,14 +161,14 @@ fn doing(pid: Pid) -> String {
     format!("{pid:?} in state {} at {} after {}+{} ticks", field(0), line("wchan"), field(11), field(12))
 }
 
-/// Names whose lock somebody holds.
+/// Locks of runs that somebody holds.
 fn held_locks(state: &Path) -> anyhow::Result<Vec<String>> {
     let mut held = Vec::new();
     for entry in std::fs::read_dir(state)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let of_a_name = entry.path().extension().is_some_and(|ending| ending == "lock") && name != "lease.lock";
-        if of_a_name && flock(File::open(entry.path())?, FlockOperation::NonBlockingLockShared).is_err() {
+        let of_a_run = name.starts_with("run-") && entry.path().extension().is_some_and(|ending| ending == "lock");
+        if of_a_run && flock(File::open(entry.path())?, FlockOperation::NonBlockingLockShared).is_err() {
             held.push(name);
         }
     }

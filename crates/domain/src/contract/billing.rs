@@ -31,6 +31,16 @@ pub trait BillingWorld: Send + Sync {
     async fn minutes_pass(&self);
     /// The customer has the bank take the subscription's payment back.
     async fn dispute(&self, subscription: &Subscription);
+    /// Somebody gives back that much of the subscription's payment by hand, in minor units; whether this
+    /// world can do it.
+    async fn refund_by_hand(&self, _subscription: &Subscription, _amount_minor: i64) -> bool {
+        false
+    }
+    /// What of the subscription's payment was given back so far, in minor units. Asked only where
+    /// [`Self::refund_by_hand`] can do it.
+    async fn given_back_minor(&self, _subscription: &Subscription) -> i64 {
+        0
+    }
     /// Somebody deletes the subscription's Customer.
     async fn delete_customer(&self, subscription: &Subscription);
 }
@@ -55,7 +65,9 @@ pub async fn check(billing: &dyn Billing, world: &dyn BillingWorld) {
     subscriptions::lists_of_subscriptions_show_all(billing, world).await;
     subscriptions::a_names_subscriptions_are_found_as_they_are_now(billing, world).await;
     events_name_the_subdomain_oldest_first(billing, world).await;
+    foreign::others_events_hide_none_of_ours(billing, world).await;
     money_goes_back_once(billing, world).await;
+    the_rest_of_what_was_given_back_in_part_goes_back(billing, world).await;
     a_disputed_payment_is_left_alone(billing, world).await;
     subscriptions::a_deleted_customer_is_shown_as_deleted(billing, world).await;
 }
@@ -165,6 +177,25 @@ async fn money_goes_back_once(billing: &dyn Billing, world: &dyn BillingWorld) {
     let mut unpaid = bought;
     unpaid.invoice = unpaid.invoice.map(|invoice| crate::trial::Invoice { paid: false, ..invoice });
     assert_eq!(given("nothing paid", billing.refund(&unpaid).await), RefundOutcome::Nothing, "nothing was paid");
+}
+
+async fn the_rest_of_what_was_given_back_in_part_goes_back(billing: &dyn Billing, world: &dyn BillingWorld) {
+    let bought = bought(billing, world, "refund-part").await;
+    let whole = given("the price", billing.price(&world.price()).await).money.amount_minor;
+    if !world.refund_by_hand(&bought, whole - 1).await {
+        return;
+    }
+    assert_eq!(world.given_back_minor(&bought).await, whole - 1, "a part is back");
+    for clause in ["the rest of it", "nothing more"] {
+        let outcome = given(clause, billing.refund(&bought).await);
+        assert!(matches!(outcome, RefundOutcome::Refunded(_)), "{clause}: {outcome:?}");
+        assert_eq!(world.given_back_minor(&bought).await, whole, "{clause}: all is back, and no more");
+    }
+    let others = self::bought(billing, world, "refund-hand").await;
+    assert!(world.refund_by_hand(&others, 1).await && world.refund_by_hand(&others, whole - 1).await);
+    let outcome = given("parts that add up", billing.refund(&others).await);
+    assert!(matches!(outcome, RefundOutcome::Refunded(_)), "parts that add up are the whole: {outcome:?}");
+    assert_eq!(world.given_back_minor(&others).await, whole, "parts that add up: nothing more goes back");
 }
 
 async fn a_disputed_payment_is_left_alone(billing: &dyn Billing, world: &dyn BillingWorld) {

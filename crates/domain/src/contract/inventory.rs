@@ -184,6 +184,11 @@ async fn what_is_not_what_it_was_taken_for_is_left_alone(inventory: &dyn Invento
     let text = world.plant_record(&ours, "TXT", "proof of something").await;
     let removal = given("a removal", inventory.remove(&ours, &Part::Record(text)).await);
     assert_eq!(removal, Removal::NotOurs, "a text is no record of ours");
+    let pointed = name("pointed");
+    let elsewhere = world.plant_record(&pointed, "CNAME", "host.example.jp").await;
+    let removal = given("a removal", inventory.remove(&pointed, &Part::Record(elsewhere)).await);
+    assert_eq!(removal, Removal::NotOurs, "a record that somebody pointed at a host of his own");
+    assert_eq!(seen(inventory, world, &pointed).await.records.len(), 1, "nothing was touched");
     assert_eq!(seen(inventory, world, &other).await.containers.len(), 1, "nothing was touched");
     assert_eq!(seen(inventory, world, &ours).await.records.len(), 1, "nothing was touched");
 }

@@ -25,6 +25,10 @@ pub struct Price {
     pub active: bool,
 }
 
+/// An event shows in a list at most that many seconds after it was made: Stripe's list has small gaps for
+/// a while. Who reads on overlaps by it.
+pub const EVENTS_LATE_MAX_SECS: i64 = 300;
+
 /// Something happened to an object that names a subdomain of ours: look at it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventHint {
@@ -127,7 +131,10 @@ pub trait Billing: Send + Sync {
         }
     }
 
-    /// Events made at or after `since`, oldest first, those that name no subdomain left out.
+    /// Events made at or after `since`, oldest first, those that name no subdomain left out. One may be
+    /// missing for [`EVENTS_LATE_MAX_SECS`] after it was made; after that every list that reaches back to it
+    /// has it. A dispute that could not be led back to its trial yet holds nothing up: it comes with a later
+    /// list, even one that does not reach back that far.
     async fn events_since(&self, since: Timestamp) -> Result<Vec<EventHint>, Fault>;
 
     /// Merges keys into a subscription's metadata and shows it as it is then.
@@ -146,6 +153,7 @@ pub trait Billing: Send + Sync {
     async fn cancel(&self, id: &SubscriptionId) -> Result<Subscription, Fault>;
 
     /// Gives back what was paid with the subscription's newest paid invoice. Reads the payment first:
-    /// one that is refunded already is the answer, a disputed one is never touched.
+    /// one that is refunded already is the answer, of one that is refunded in part the rest is given
+    /// back, a disputed one is never touched.
     async fn refund(&self, subscription: &Subscription) -> Result<RefundOutcome, Fault>;
 }

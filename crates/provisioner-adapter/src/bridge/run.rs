@@ -55,8 +55,11 @@ impl Runs {
         Self { settings, table: Table::default(), tell, told: tokio::sync::Mutex::new(told) }
     }
 
+    /// The prefix keeps names apart from the directory's other files: `lease` is a name like any other,
+    /// and `lease.lock` is the process's. Runs of a version that used no prefix are not seen here; they end
+    /// with the process that started them, and no name with an attempt is run in a process's first minute.
     fn lock_file(&self, name: &Subdomain) -> PathBuf {
-        self.settings.state_dir.join(format!("{name}.lock"))
+        self.settings.state_dir.join(format!("run-{name}.lock"))
     }
 
     /// Whether a run of an earlier process holds the name's lock. What can't be told counts as alive.

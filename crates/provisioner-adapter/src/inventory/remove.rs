@@ -18,7 +18,10 @@ impl Machines {
                 let full_name = name.under(&self.network.service_domain);
                 match self.cloudflare.record(id).await? {
                     None => Ok(Removal::Asked),
-                    Some(named) if named.name != full_name || named.record.kind != "CNAME" => Ok(Removal::NotOurs),
+                    // It keeps its id when somebody points it at a host of his own.
+                    Some(named) if named.name != full_name || !named.record.points_at_a_tunnel() => {
+                        Ok(Removal::NotOurs)
+                    }
                     Some(_) => self.cloudflare.delete_record(id).await.map(|()| Removal::Asked),
                 }
             }

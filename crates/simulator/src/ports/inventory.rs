@@ -152,7 +152,7 @@ impl FakeInventory {
         let (index, label) = (record_index(id), name.to_string());
         let read = self.0.call(Op::ReadRecord, move |world, _| {
             let record = index.and_then(|index| world.cloudflare.records.get(&index));
-            Ok(record.map(|record| record.label == label && record.shown.kind == "CNAME"))
+            Ok(record.map(|record| record.label == label && record.shown.points_at_a_tunnel()))
         });
         match read.await? {
             None => return Ok(Removal::Asked),

@@ -2,7 +2,7 @@
 
 use super::super::given;
 use super::subscriptions::walk;
-use super::{BillingWorld, new};
+use super::{BillingWorld, bought, new};
 use crate::checkout::Checkout;
 use crate::metadata::key;
 use crate::ports::{Billing, Subscriptions};
@@ -13,6 +13,22 @@ pub(super) async fn foreign_session(billing: &dyn Billing, world: &dyn BillingWo
     foreign.metadata.insert(key::INSTANCE.to_owned(), "ffffffff".to_owned());
     foreign.idempotency_key = format!("key-foreign-{name}");
     given("another installation's session", billing.create_checkout(&foreign).await)
+}
+
+/// In an account that sells other things too, others' events lie between ours and after them.
+pub(super) async fn others_events_hide_none_of_ours(billing: &dyn Billing, world: &dyn BillingWorld) {
+    let since = world.now().await.plus_secs(-60);
+    let before = bought(billing, world, "ev-before").await;
+    world.pay(&foreign_session(billing, world, "ev-others").await).await;
+    let after = bought(billing, world, "ev-after").await;
+    world.pay(&foreign_session(billing, world, "ev-others-2").await).await;
+    world.minutes_pass().await;
+    let events = given("the events", billing.events_since(since).await);
+    for id in [&before.id, &after.id] {
+        assert!(events.iter().any(|event| event.subscription.as_ref() == Some(id)), "{id} is told of by now");
+    }
+    let silent = given("later events", billing.events_since(world.now().await.plus_secs(-60)).await);
+    assert!(silent.is_empty(), "what others' events lie after is not told of again: {silent:?}");
 }
 
 pub(super) async fn another_installations_are_not_shown(billing: &dyn Billing, world: &dyn BillingWorld) {
