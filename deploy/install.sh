@@ -73,7 +73,9 @@ keep 0644 "$here/catalog.toml" "$opt/catalog.toml"
 if [ ! -e "$etc/env" ]; then
   draft="$(mktemp)"
   trap 'rm -f "$draft"' EXIT
+  # Whole paths: whoever calls the program by hand stands somewhere else than the unit does.
   sed -e 's|^PYTHON=.*|PYTHON=/opt/tamesuke/venv/bin/python|' \
+    -e 's|^CATALOG_FILE=.*|CATALOG_FILE=/opt/tamesuke/catalog.toml|' \
     -e 's|^PROVISIONER=.*|PROVISIONER=/opt/tamesuke/provisioner.py|' "$here/.env.example" >"$draft"
   replace 0600 "$draft" "$etc/env"
 fi
