@@ -1,5 +1,7 @@
 //! The configuration: read once, typed, and every fault of it told at once.
 
+mod files;
+mod hosts;
 mod keys;
 mod offers;
 mod outside;

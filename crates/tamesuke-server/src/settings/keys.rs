@@ -110,7 +110,7 @@ pub(crate) const KEYS: &[Key] = &[
         "TRUSTED_PROXIES",
         "127.0.0.1,::1",
         "127.0.0.1,::1",
-        "Proxies that are believed about visitors' addresses.",
+        "Proxies that are believed about visitors' addresses; `none` where there is none.",
     ),
     with_default("ORDERS_PER_MINUTE", "10", "10", "Orders a minute from one visitor; 0 is no limit."),
     with_default("CALLS_PER_MINUTE", "240", "240", "Other calls a minute from one visitor; 0 is no limit."),
