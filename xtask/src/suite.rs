@@ -105,7 +105,8 @@ async fn life() -> anyhow::Result<String> {
     println!("{closed}");
     let mended = demo::run_and_report(&demo::Options::once().with_fault(8)).await?;
     println!("{mended}");
-    Ok("a whole life, and one with a failing clone".to_owned())
+    let checked = crate::check::run().await?;
+    Ok(format!("a whole life, and one with a failing clone; {checked}"))
 }
 
 /// Runs what was asked for, with a line for each part.

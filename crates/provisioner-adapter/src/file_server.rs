@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tamesuke_domain::ids::Vmid;
 use tamesuke_domain::parts::MetadataFile;
 use tamesuke_domain::ports::{Fault, System, Witness};
@@ -13,6 +13,9 @@ use tamesuke_domain::subdomain::Subdomain;
 use url::Url;
 
 use crate::http::{Answer, Answered, Errand, send};
+
+/// A name that no trial can have.
+const CHECK: &str = "-check-";
 
 /// A client for the file server.
 pub struct FileServer {
@@ -45,45 +48,66 @@ impl FileServer {
 
     /// The metadata file of a name; none where there is none.
     pub async fn read(&self, name: &Subdomain) -> Result<Option<MetadataFile>, Fault> {
-        let errand = Self::errand("read a metadata file", false);
-        let request = self.http.get(self.url("metadata", name.as_str())).timeout(self.timeout);
-        let answer = send(errand, request, self.witness.as_ref()).await?;
-        match answer.status {
-            StatusCode::NOT_FOUND => Ok(None),
-            status if status.is_success() => {
-                let view: Option<FileView> = serde_json::from_slice(&answer.body).ok();
-                let vmid = view.and_then(|view| Vmid::try_from(view.vmid?).ok());
-                Ok(Some(MetadataFile { vmid }))
-            }
-            _ => Err(denied(errand, &answer)),
-        }
+        Ok(self.get(name.as_str()).await?.map(|body| {
+            let view: Option<FileView> = serde_json::from_slice(&body).ok();
+            MetadataFile { vmid: view.and_then(|view| Vmid::try_from(view.vmid?).ok()) }
+        }))
     }
 
     /// Writes the metadata file of a name.
     pub async fn write(&self, name: &Subdomain, content: &Value) -> Result<(), Fault> {
-        let errand = Self::errand("write a metadata file", true);
-        let request = self.http.put(self.url("upload", name.as_str())).timeout(self.timeout).json(content);
-        let answer = send(errand, request, self.witness.as_ref()).await?;
-        if answer.status.is_success() { Ok(()) } else { Err(denied(errand, &answer)) }
+        self.put(name.as_str(), content).await
     }
 
     /// Deletes the metadata file of a name; one that is gone already is fine.
     pub async fn delete(&self, name: &Subdomain) -> Result<(), Fault> {
+        self.remove(name.as_str()).await
+    }
+
+    /// Whether the server keeps a file, serves it and lets go of it again: one whose name can't be a trial's.
+    pub async fn check(&self) -> Result<(), Fault> {
+        let content = json!({"check": std::process::id()});
+        self.put(CHECK, &content).await?;
+        let served = self.get(CHECK).await;
+        // Gone before anything is said of what was served, so that nothing is left behind.
+        self.remove(CHECK).await?;
+        let errand = Self::errand("read a metadata file", false);
+        let body = served?.ok_or_else(|| errand.refused("what is put under upload is not served under metadata"))?;
+        if serde_json::from_slice::<Value>(&body).ok() != Some(content) {
+            return Err(errand.refused("what is served under metadata is not what was put under upload"));
+        }
+        match self.get(CHECK).await? {
+            None => Ok(()),
+            Some(_) => Err(errand.refused("a file that was deleted is still served")),
+        }
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Fault> {
+        let errand = Self::errand("read a metadata file", false);
+        let request = self.http.get(self.url("metadata", name)).timeout(self.timeout);
+        let answer = send(errand, request, self.witness.as_ref()).await?;
+        match answer.status {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => Ok(Some(answer.body)),
+            _ => Err(denied(errand, &answer)),
+        }
+    }
+
+    async fn put(&self, name: &str, content: &Value) -> Result<(), Fault> {
+        let errand = Self::errand("write a metadata file", true);
+        let request = self.http.put(self.url("upload", name)).timeout(self.timeout).json(content);
+        let answer = send(errand, request, self.witness.as_ref()).await?;
+        if answer.status.is_success() { Ok(()) } else { Err(denied(errand, &answer)) }
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), Fault> {
         let errand = Self::errand("delete a metadata file", true);
-        let request = self.http.delete(self.url("upload", name.as_str())).timeout(self.timeout);
+        let request = self.http.delete(self.url("upload", name)).timeout(self.timeout);
         let answer = send(errand, request, self.witness.as_ref()).await?;
         if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND {
             return Ok(());
         }
         Err(denied(errand, &answer))
-    }
-
-    /// Whether the server answers: a file that can't exist is "not found".
-    pub async fn check(&self) -> Result<(), Fault> {
-        let errand = Self::errand("read a metadata file", false);
-        let request = self.http.get(self.url("metadata", "-check-")).timeout(self.timeout);
-        let answer = send(errand, request, self.witness.as_ref()).await?;
-        if answer.status == StatusCode::NOT_FOUND { Ok(()) } else { Err(denied(errand, &answer)) }
     }
 }
 

@@ -23,6 +23,7 @@ use url::Url;
 
 pub(crate) use keys::KEYS;
 pub(crate) use read::load;
+pub(crate) use reader::Faults;
 
 /// Everything the operator decides.
 pub(crate) struct Settings {

@@ -23,6 +23,13 @@ pub(super) struct Fault {
     pub(super) example: String,
 }
 
+impl Faults {
+    /// Name, what is wrong, and an example of each.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.0.iter().map(|fault| (fault.name.as_str(), fault.what.as_str(), fault.example.as_str()))
+    }
+}
+
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "the configuration has {} fault(s):", self.0.len())?;
