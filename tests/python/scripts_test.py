@@ -202,9 +202,9 @@ def an_install_can_be_run_twice_and_keeps_what_the_operator_changed(box: Box) ->
     assert env.stat().st_mode & 0o777 == 0o600
     text = env.read_text(encoding="utf-8")
     assert "\nPYTHON=/opt/tamesuke/venv/bin/python\n" in text
-    for name, file in (("PROVISIONER", "provisioner.py"), ("CATALOG_FILE", "catalog.toml")):
-        assert f"\n{name}=/opt/tamesuke/{file}\n" in text, "a relative path leads elsewhere from another folder"
-        assert (stage / "opt/tamesuke" / file).is_file()
+    for name, kept in (("PROVISIONER", "provisioner.py"), ("CATALOG_FILE", "catalog.toml")):
+        assert f"\n{name}=/opt/tamesuke/{kept}\n" in text, "a relative path leads elsewhere from another folder"
+        assert (stage / "opt/tamesuke" / kept).is_file()
     assert (stage / "opt/tamesuke/bin/tamesuke-server").stat().st_mode & 0o777 == 0o755
     own = [env, stage / "opt/tamesuke/provisioner.py", stage / "opt/tamesuke/catalog.toml"]
     for file in own:

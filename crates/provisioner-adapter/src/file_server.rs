@@ -119,3 +119,59 @@ fn denied(errand: Errand, answer: &Answer) -> Fault {
         _ => errand.refused(cause),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tamesuke_domain::time::Timestamp;
+    use wiremock::matchers::{method, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Witness for Nobody {
+        fn answered(&self, _: System) {}
+        fn stripe_date(&self, _: Timestamp) {}
+    }
+
+    /// A server that takes and deletes, and serves these bodies one after the other; none is a 404.
+    async fn verdict(served: [Option<Value>; 2]) -> (Result<(), String>, usize) {
+        // Only the first of all tests of a process sets it.
+        let _known = rustls::crypto::ring::default_provider().install_default();
+        let server = MockServer::start().await;
+        for (verb, status) in [("PUT", 201), ("DELETE", 204)] {
+            let file = Mock::given(method(verb)).and(path("/upload/metadata--check-.json"));
+            file.respond_with(ResponseTemplate::new(status)).mount(&server).await;
+        }
+        for body in served {
+            let answer =
+                body.map_or_else(|| ResponseTemplate::new(404), |body| ResponseTemplate::new(200).set_body_json(body));
+            let file = Mock::given(method("GET")).and(path("/metadata/metadata--check-.json"));
+            file.respond_with(answer).up_to_n_times(1).mount(&server).await;
+        }
+        let base = server.uri().parse().unwrap();
+        let files = FileServer::new(reqwest::Client::new(), base, Duration::from_secs(5), Arc::new(Nobody));
+        let verdict = files.check().await.map_err(|fault| fault.chain());
+        let requests = server.received_requests().await.unwrap();
+        (verdict, requests.iter().filter(|request| request.method == "DELETE").count())
+    }
+
+    #[tokio::test]
+    async fn a_server_is_good_only_if_it_serves_what_it_was_given_until_it_is_deleted_and_nothing_is_left() {
+        let ours = Some(json!({"check": std::process::id()}));
+        for (served, words) in [
+            ([ours.clone(), None], None),
+            ([None, None], Some("is not served")),
+            ([Some(json!({"check": "x"})), None], Some("is not what was put")),
+            ([ours.clone(), ours], Some("is still served")),
+        ] {
+            let (verdict, deleted) = verdict(served).await;
+            match words {
+                None => assert_eq!(verdict, Ok(())),
+                Some(words) => assert!(verdict.clone().is_err_and(|why| why.contains(words)), "{words}: {verdict:?}"),
+            }
+            assert_eq!(deleted, 1, "{words:?}");
+        }
+    }
+}
