@@ -39,7 +39,7 @@ for file in provisioner.py requirements.txt catalog.toml .env.example deploy/tam
   [ -f "$here/$file" ] || missing+=("$here/$file; run this from a whole checkout")
 done
 if [ -z "$root" ]; then
-  [ "$(id -u)" -eq 0 ] || missing+=("root's rights; run it with sudo, or with --root DIR to look at the result")
+  [ "$(id -u)" -eq 0 ] || [ "${#run[@]}" -gt 0 ] || missing+=("root's rights; run it with sudo, or look with --dry-run or --root DIR")
   command -v systemctl >/dev/null || missing+=("systemd")
   python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     missing+=("Python 3.11 with venv; apt-get install python3 python3-venv")
@@ -73,7 +73,9 @@ keep 0644 "$here/catalog.toml" "$opt/catalog.toml"
 if [ ! -e "$etc/env" ]; then
   draft="$(mktemp)"
   trap 'rm -f "$draft"' EXIT
+  # Whole paths: whoever calls the program by hand stands somewhere else than the unit does.
   sed -e 's|^PYTHON=.*|PYTHON=/opt/tamesuke/venv/bin/python|' \
+    -e 's|^CATALOG_FILE=.*|CATALOG_FILE=/opt/tamesuke/catalog.toml|' \
     -e 's|^PROVISIONER=.*|PROVISIONER=/opt/tamesuke/provisioner.py|' "$here/.env.example" >"$draft"
   replace 0600 "$draft" "$etc/env"
 fi
@@ -85,11 +87,11 @@ if [ -n "$root" ]; then
   exit 0
 fi
 id tamesuke >/dev/null 2>&1 || "${run[@]}" useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin tamesuke
-[ -x "$opt/venv/bin/python" ] || "${run[@]}" python3 -m venv "$opt/venv"
+"$opt/venv/bin/python" -m pip --version >/dev/null 2>&1 || "${run[@]}" python3 -m venv --clear "$opt/venv"
 "${run[@]}" "$opt/venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$opt/requirements.txt"
 "${run[@]}" systemctl daemon-reload
 cat <<'TEXT'
 Next: fill in /etc/tamesuke/env, then
-  /opt/tamesuke/bin/tamesuke-server --env-file /etc/tamesuke/env check
-  systemctl enable --now tamesuke        # or, after an update: systemctl restart tamesuke
+  sudo /opt/tamesuke/bin/tamesuke-server --env-file /etc/tamesuke/env check
+  sudo systemctl enable --now tamesuke        # or, after an update: sudo systemctl restart tamesuke
 TEXT

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 import re
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +43,12 @@ ORDER = [
     "GET https://demo.persys.jp:443",
     "GET https://demo.persys.jp:443",
 ]
+
+
+def fingerprint(certificate: Path) -> str:
+    """Give a certificate's fingerprint as openssl and Proxmox show it."""
+    der = ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="utf-8"))
+    return ":".join(f"{byte:02X}" for byte in hashlib.sha256(der).digest())
 
 
 def make(provisioner: TamesukeProvisioner) -> object:
@@ -215,14 +223,56 @@ def a_certificate_of_somebody_else_is_refused_where_a_ca_is_given(
         provisioner.connect()
 
 
-def without_a_ca_the_script_says_that_it_does_not_look(
-    provisioner: TamesukeProvisioner, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def a_fingerprint_takes_its_own_certificate_and_needs_no_ca(
+    provisioner: TamesukeProvisioner, world: World, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PROXMOX_CA_FILE")
-    provisioner.connect()
-    seen = capsys.readouterr()
-    assert "PROXMOX_CA_FILE" in seen.err
-    assert len([line for line in seen.out.splitlines() if line.startswith("[OK] ")]) == 2
+    monkeypatch.setenv("PROXMOX_FINGERPRINT", fingerprint(certificate[0]))
+    assert make(provisioner) == {
+        "vmid": 9001, "tunnel_id": "id-1", "url": "https://demo.persys.jp", "status": "active",
+    }  # fmt: skip
+    assert world.lines == ORDER
+    assert world.body(f"POST {PVE}/access/ticket") == "username=root%40pam&password=pass-word"
+    clone = next(seen for seen in world.seen if seen.target.endswith("/clone"))
+    assert clone.headers["Cookie"] == "PVEAuthCookie=PVE:ticket"
+    assert clone.headers["CSRFPreventionToken"] == "csrf"
+
+
+def a_fingerprint_is_held_against_proxmox_behind_a_proxy_too(
+    provisioner: TamesukeProvisioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    monkeypatch.setenv("PROXMOX_FINGERPRINT", "ab" * 32)
+    with pytest.raises(Exception, match="Fingerprints did not match"):
+        provisioner.connect()
+
+
+@pytest.mark.parametrize("pin", ["ab" * 32, "AB:" * 31 + "AB", "ab" * 20, "no fingerprint"])
+def a_wrong_fingerprint_is_refused_before_the_password_is_sent(
+    provisioner: TamesukeProvisioner, world: World, monkeypatch: pytest.MonkeyPatch, pin: str
+) -> None:
+    monkeypatch.setenv("PROXMOX_FINGERPRINT", pin)
+    with pytest.raises(Exception, match=r"Fingerprints did not match|PROXMOX_FINGERPRINT"):
+        provisioner.connect()
+    assert world.seen == []
+
+
+def a_login_that_is_refused_is_told_where_the_certificate_is_pinned(
+    provisioner: TamesukeProvisioner, world: World, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROXMOX_FINGERPRINT", fingerprint(certificate[0]))
+    world.faults[f"POST {PVE}/access/ticket"] = (401, "authentication failure")
+    with pytest.raises(Exception, match="HTTP 401"):
+        provisioner.connect()
+
+
+def without_a_ca_and_a_fingerprint_the_systems_roots_decide_before_the_password_is_sent(
+    provisioner: TamesukeProvisioner, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PROXMOX_CA_FILE")
+    with pytest.raises(Exception, match="CERTIFICATE_VERIFY_FAILED"):
+        provisioner.connect()
+    assert world.seen == []
 
 
 def a_cleanup_goes_through_all_five_parts_whatever_fails(

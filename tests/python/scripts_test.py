@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from world import ROOT
 
-needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is in the template; .ci/run installs it")
+needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is missing: apt-get install jq")
 METADATA = {"hostname": "acme", "tunnel_token": "c2VjcmV0", "oss_type": "nginx"}
 
 
@@ -200,7 +200,11 @@ def an_install_can_be_run_twice_and_keeps_what_the_operator_changed(box: Box) ->
     stage = box.root / "stage"
     env = stage / "etc/tamesuke/env"
     assert env.stat().st_mode & 0o777 == 0o600
-    assert "\nPYTHON=/opt/tamesuke/venv/bin/python\n" in env.read_text(encoding="utf-8")
+    text = env.read_text(encoding="utf-8")
+    assert "\nPYTHON=/opt/tamesuke/venv/bin/python\n" in text
+    for name, kept in (("PROVISIONER", "provisioner.py"), ("CATALOG_FILE", "catalog.toml")):
+        assert f"\n{name}=/opt/tamesuke/{kept}\n" in text, "a relative path leads elsewhere from another folder"
+        assert (stage / "opt/tamesuke" / kept).is_file()
     assert (stage / "opt/tamesuke/bin/tamesuke-server").stat().st_mode & 0o777 == 0o755
     own = [env, stage / "opt/tamesuke/provisioner.py", stage / "opt/tamesuke/catalog.toml"]
     for file in own:
@@ -222,6 +226,20 @@ def a_dry_install_changes_nothing(box: Box) -> None:
     assert not (box.root / "stage").exists()
 
 
+def a_dry_install_needs_no_root_and_a_real_one_does(box: Box) -> None:
+    box.stand_in("id", "[ $1 = -u ] && echo 1000")
+    for program in ("systemctl", "python3"):
+        box.stand_in(program, "exit 0")
+    binary = box.root / "tamesuke-server"
+    binary.write_text("#!/bin/sh\n", encoding="utf-8")
+    dry = box.run("deploy/install.sh", "--binary", str(binary), "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert "would run: systemctl daemon-reload" in dry.stdout
+    real = box.run("deploy/install.sh", "--binary", str(binary))
+    assert real.returncode == 1
+    assert "missing: root's rights" in real.stderr
+
+
 def an_install_names_what_is_missing(box: Box) -> None:
     ran = box.run("deploy/install.sh", "--root", str(box.root / "stage"), "--binary", "/nowhere")
     assert ran.returncode == 1
@@ -230,7 +248,9 @@ def an_install_names_what_is_missing(box: Box) -> None:
     assert box.run("deploy/install.sh", "--nonsense").returncode == 2
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine")
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing: apt-get install systemd"
+)
 @pytest.mark.parametrize("unit", ["deploy/tamesuke.service", "templates/tamesuke-init.service"])
 def a_unit_file_has_no_line_that_systemd_does_not_know(unit: str) -> None:
     command = ["systemd-analyze", "verify", "--man=no", str(ROOT / unit)]
@@ -239,7 +259,7 @@ def a_unit_file_has_no_line_that_systemd_does_not_know(unit: str) -> None:
     assert [line for line in complaints if "is not executable" not in line] == []
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is installed by .ci/run")
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is missing: apt-get install shellcheck")
 def each_shell_script_passes_shellcheck() -> None:
     scripts = [*ROOT.glob("templates/**/*.sh"), *ROOT.glob("deploy/*.sh"), ROOT / ".ci/run"]
     ran = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, check=False)

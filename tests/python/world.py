@@ -7,6 +7,7 @@ order and bodies against the contract. It is no sandbox: it never checks what th
 from __future__ import annotations
 
 import json
+import shutil
 import ssl
 import subprocess
 import threading
@@ -23,6 +24,9 @@ TOKEN = "eyJhIjoiYWNjb3VudCJ9"  # noqa: S105 - a made-up one
 
 def make_certificate(directory: Path) -> tuple[Path, Path]:
     """Make a self-signed certificate for loopback; gives certificate and key."""
+    if shutil.which("openssl") is None:
+        message = "openssl makes the tests' certificate and is missing: apt-get install openssl"
+        raise RuntimeError(message)
     certificate, key = directory / "ca.pem", directory / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=127.0.0.1"]

@@ -6,6 +6,7 @@ mod api;
 mod bench;
 mod browser;
 mod chaos;
+mod check;
 mod clients;
 mod crash;
 mod demo;

@@ -30,11 +30,12 @@ async fn make(dir: &str, requirements: &str, mut wanted: String) -> anyhow::Resu
         return Ok(python);
     }
     eprintln!("making the virtual environment {} from {requirements} …", dir.display());
-    if !python.exists() {
+    if !has_pip(&python).await {
         let base = find_python().await?;
-        run(&base, &["-m", "venv", &dir.to_string_lossy()])
+        // Without python3-venv a try leaves an interpreter behind that no pip belongs to.
+        run(&base, &["-m", "venv", "--clear", &dir.to_string_lossy()])
             .await
-            .context("python3 -m venv failed; on Debian: apt-get install python3-venv")?;
+            .context("python3 -m venv failed; on Debian: apt-get install python3-venv, then the same again")?;
     }
     let python_text = python.to_string_lossy().into_owned();
     run(&python_text, &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements])
@@ -42,6 +43,11 @@ async fn make(dir: &str, requirements: &str, mut wanted: String) -> anyhow::Resu
         .with_context(|| format!("pip could not install {requirements}"))?;
     std::fs::write(&stamp, wanted)?;
     Ok(python)
+}
+
+async fn has_pip(python: &Path) -> bool {
+    let ran = tokio::process::Command::new(python).args(["-m", "pip", "--version"]).output().await;
+    ran.is_ok_and(|output| output.status.success())
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

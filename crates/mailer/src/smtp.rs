@@ -70,6 +70,11 @@ pub enum SmtpError {
     Tls(#[source] lettre::transport::smtp::Error),
 }
 
+/// Whether a text reads as a mail address, alone or as in `Tamesuke <noreply@persys.jp>`.
+pub fn is_address(text: &str) -> bool {
+    text.parse::<Mailbox>().is_ok()
+}
+
 /// The port `Mailer` over SMTP.
 pub struct Smtp {
     server: Option<Server>,

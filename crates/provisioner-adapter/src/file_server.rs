@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tamesuke_domain::ids::Vmid;
 use tamesuke_domain::parts::MetadataFile;
 use tamesuke_domain::ports::{Fault, System, Witness};
@@ -13,6 +13,9 @@ use tamesuke_domain::subdomain::Subdomain;
 use url::Url;
 
 use crate::http::{Answer, Answered, Errand, send_seldom};
+
+/// A name that no trial can have.
+const CHECK: &str = "-check-";
 
 /// A client for the file server.
 pub struct FileServer {
@@ -45,45 +48,66 @@ impl FileServer {
 
     /// The metadata file of a name; none where there is none.
     pub async fn read(&self, name: &Subdomain) -> Result<Option<MetadataFile>, Fault> {
-        let errand = Self::errand("read a metadata file", false);
-        let request = self.http.get(self.url("metadata", name.as_str())).timeout(self.timeout);
-        let answer = send_seldom(errand, request, self.witness.as_ref()).await?;
-        match answer.status {
-            StatusCode::NOT_FOUND => Ok(None),
-            status if status.is_success() => {
-                let view: Option<FileView> = serde_json::from_slice(&answer.body).ok();
-                let vmid = view.and_then(|view| Vmid::try_from(view.vmid?).ok());
-                Ok(Some(MetadataFile { vmid }))
-            }
-            _ => Err(denied(errand, &answer)),
-        }
+        Ok(self.get(name.as_str()).await?.map(|body| {
+            let view: Option<FileView> = serde_json::from_slice(&body).ok();
+            MetadataFile { vmid: view.and_then(|view| Vmid::try_from(view.vmid?).ok()) }
+        }))
     }
 
     /// Writes the metadata file of a name.
     pub async fn write(&self, name: &Subdomain, content: &Value) -> Result<(), Fault> {
-        let errand = Self::errand("write a metadata file", true);
-        let request = self.http.put(self.url("upload", name.as_str())).timeout(self.timeout).json(content);
-        let answer = send_seldom(errand, request, self.witness.as_ref()).await?;
-        if answer.status.is_success() { Ok(()) } else { Err(denied(errand, &answer)) }
+        self.put(name.as_str(), content).await
     }
 
     /// Deletes the metadata file of a name; one that is gone already is fine.
     pub async fn delete(&self, name: &Subdomain) -> Result<(), Fault> {
+        self.remove(name.as_str()).await
+    }
+
+    /// Whether the server keeps a file, serves it and lets go of it again: one whose name can't be a trial's.
+    pub async fn check(&self) -> Result<(), Fault> {
+        let content = json!({"check": std::process::id()});
+        self.put(CHECK, &content).await?;
+        let served = self.get(CHECK).await;
+        // Gone before anything is said of what was served, so that nothing is left behind.
+        self.remove(CHECK).await?;
+        let errand = Self::errand("read a metadata file", false);
+        let body = served?.ok_or_else(|| errand.refused("what is put under upload is not served under metadata"))?;
+        if serde_json::from_slice::<Value>(&body).ok() != Some(content) {
+            return Err(errand.refused("what is served under metadata is not what was put under upload"));
+        }
+        match self.get(CHECK).await? {
+            None => Ok(()),
+            Some(_) => Err(errand.refused("a file that was deleted is still served")),
+        }
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Fault> {
+        let errand = Self::errand("read a metadata file", false);
+        let request = self.http.get(self.url("metadata", name)).timeout(self.timeout);
+        let answer = send_seldom(errand, request, self.witness.as_ref()).await?;
+        match answer.status {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => Ok(Some(answer.body)),
+            _ => Err(denied(errand, &answer)),
+        }
+    }
+
+    async fn put(&self, name: &str, content: &Value) -> Result<(), Fault> {
+        let errand = Self::errand("write a metadata file", true);
+        let request = self.http.put(self.url("upload", name)).timeout(self.timeout).json(content);
+        let answer = send_seldom(errand, request, self.witness.as_ref()).await?;
+        if answer.status.is_success() { Ok(()) } else { Err(denied(errand, &answer)) }
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), Fault> {
         let errand = Self::errand("delete a metadata file", true);
-        let request = self.http.delete(self.url("upload", name.as_str())).timeout(self.timeout);
+        let request = self.http.delete(self.url("upload", name)).timeout(self.timeout);
         let answer = send_seldom(errand, request, self.witness.as_ref()).await?;
         if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND {
             return Ok(());
         }
         Err(denied(errand, &answer))
-    }
-
-    /// Whether the server answers: a file that can't exist is "not found".
-    pub async fn check(&self) -> Result<(), Fault> {
-        let errand = Self::errand("read a metadata file", false);
-        let request = self.http.get(self.url("metadata", "-check-")).timeout(self.timeout);
-        let answer = send_seldom(errand, request, self.witness.as_ref()).await?;
-        if answer.status == StatusCode::NOT_FOUND { Ok(()) } else { Err(denied(errand, &answer)) }
     }
 }
 
@@ -101,7 +125,8 @@ mod tests {
     use std::sync::Mutex;
 
     use tamesuke_domain::time::Timestamp;
-    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+    use wiremock::matchers::{any, method, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
 
@@ -142,5 +167,53 @@ mod tests {
         let files = FileServer::new(http, away, Duration::from_secs(5), told.clone());
         assert!(files.delete(&name).await.is_err());
         assert_eq!(*told.0.lock().unwrap(), Some((System::FileServer, "failed")));
+    }
+
+    struct Nobody;
+
+    impl Witness for Nobody {
+        fn answered(&self, _: System) {}
+        fn failed(&self, _: System) {}
+        fn stripe_date(&self, _: Timestamp) {}
+    }
+
+    /// A server that takes and deletes, and serves these bodies one after the other; none is a 404.
+    async fn verdict(bodies: [Option<Value>; 2]) -> (Result<(), String>, usize) {
+        // Only the first of all tests of a process sets it.
+        let _known = rustls::crypto::ring::default_provider().install_default();
+        let server = MockServer::start().await;
+        for (verb, status) in [("PUT", 201), ("DELETE", 204)] {
+            let file = Mock::given(method(verb)).and(path("/upload/metadata--check-.json"));
+            file.respond_with(ResponseTemplate::new(status)).mount(&server).await;
+        }
+        for body in bodies {
+            let answer =
+                body.map_or_else(|| ResponseTemplate::new(404), |body| ResponseTemplate::new(200).set_body_json(body));
+            let file = Mock::given(method("GET")).and(path("/metadata/metadata--check-.json"));
+            file.respond_with(answer).up_to_n_times(1).mount(&server).await;
+        }
+        let base = server.uri().parse().unwrap();
+        let files = FileServer::new(reqwest::Client::new(), base, Duration::from_secs(5), Arc::new(Nobody));
+        let verdict = files.check().await.map_err(|fault| fault.chain());
+        let requests = server.received_requests().await.unwrap();
+        (verdict, requests.iter().filter(|request| request.method == "DELETE").count())
+    }
+
+    #[tokio::test]
+    async fn a_server_is_good_only_if_it_serves_what_it_was_given_until_it_is_deleted_and_nothing_is_left() {
+        let ours = Some(json!({"check": std::process::id()}));
+        for (served, words) in [
+            ([ours.clone(), None], None),
+            ([None, None], Some("is not served")),
+            ([Some(json!({"check": "x"})), None], Some("is not what was put")),
+            ([ours.clone(), ours], Some("is still served")),
+        ] {
+            let (verdict, deleted) = verdict(served).await;
+            match words {
+                None => assert_eq!(verdict, Ok(())),
+                Some(words) => assert!(verdict.clone().is_err_and(|why| why.contains(words)), "{words}: {verdict:?}"),
+            }
+            assert_eq!(deleted, 1, "{words:?}");
+        }
     }
 }

@@ -98,7 +98,10 @@ fn main() -> ExitCode {
     let settings = match settings::load(arguments.env_file.as_deref()) {
         Ok(settings) => settings,
         Err(faults) => {
-            say(&faults.to_string());
+            let told = matches!(arguments.command, Some(Command::Check)) && check::tell(&faults).is_ok();
+            if !told {
+                say(&faults.to_string());
+            }
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };

@@ -1,5 +1,7 @@
 //! The configuration: read once, typed, and every fault of it told at once.
 
+mod files;
+mod hosts;
 mod keys;
 mod offers;
 mod outside;
@@ -21,6 +23,7 @@ use url::Url;
 
 pub(crate) use keys::KEYS;
 pub(crate) use read::load;
+pub(crate) use reader::Faults;
 
 /// Everything the operator decides.
 pub(crate) struct Settings {

@@ -47,7 +47,7 @@ pub(crate) struct Adapters {
     pub(crate) stripe: Arc<Stripe>,
     pub(crate) machines: Arc<Machines>,
     pub(crate) mailer: Arc<Smtp>,
-    clock: Arc<StripeClock>,
+    pub(crate) clock: Arc<StripeClock>,
 }
 
 struct Chance;

@@ -103,7 +103,7 @@ pub(crate) const KEYS: &[Key] = &[
         "https://{subdomain}.persys.jp",
         "A trial's address as people are shown it and as it is probed.",
     ),
-    with_default("CATALOG_FILE", "catalog.toml", "/etc/tamesuke/catalog.toml", "The catalogue."),
+    with_default("CATALOG_FILE", "catalog.toml", "/opt/tamesuke/catalog.toml", "The catalogue."),
     with_default("PYTHON", "python3", "/opt/tamesuke/venv/bin/python", "Interpreter that runs provisioner.py."),
     with_default("PROVISIONER", "provisioner.py", "/opt/tamesuke/provisioner.py", "The provisioning script."),
     with_default("PROVISION_TIMEOUT", "600", "600", "Seconds a run may take."),
@@ -123,7 +123,7 @@ pub(crate) const KEYS: &[Key] = &[
         "TRUSTED_PROXIES",
         "127.0.0.1,::1",
         "127.0.0.1,::1",
-        "Proxies that are believed about visitors' addresses.",
+        "Proxies that are believed about visitors' addresses; `none` where there is none.",
     ),
     with_default("ORDERS_PER_MINUTE", "10", "10", "Orders a minute from one visitor; 0 is no limit."),
     with_default(

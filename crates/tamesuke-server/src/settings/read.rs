@@ -1,6 +1,7 @@
 //! From environment and `.env` to [`Settings`]: the environment is the stronger.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,9 +10,10 @@ use tamesuke_domain::ids::Vmid;
 use tamesuke_domain::look::Policy;
 use tamesuke_domain::parts::VmidRange;
 
+use super::hosts::Form;
 use super::offers::{catalog, prices};
 use super::outside::{cloudflare, file_server, proxmox, smtp, stripe};
-use super::reader::{Fault, Faults, Reader, fallback_url};
+use super::reader::{Fault, Faults, Reader};
 use super::{KEYS, ScriptKeys, Settings, WebKeys, WorkKeys};
 
 /// Reads the configuration from the environment and, below it, an env file.
@@ -81,10 +83,7 @@ fn surroundings(faults: &mut Vec<Fault>) -> std::collections::HashMap<String, St
 }
 
 fn read(r: &mut Reader) -> Settings {
-    let service_domain = match (r.given("SERVICE_DOMAIN"), r.given("DOMAIN")) {
-        (None, Some(older)) => older,
-        (_, _) => r.text("SERVICE_DOMAIN"),
-    };
+    let service_domain = r.service_domain();
     let catalog = catalog(r);
     let prices = prices(r, &catalog);
     let web = web(r, &service_domain);
@@ -112,25 +111,15 @@ fn read(r: &mut Reader) -> Settings {
 }
 
 fn web(r: &mut Reader, service_domain: &str) -> WebKeys {
-    let app_domain = r.text("APP_DOMAIN");
+    let app_domain = r.host("APP_DOMAIN", Form::Name);
     let app_url = r.text("APP_URL").replace("{APP_DOMAIN}", &app_domain);
-    let app_url = if app_domain.is_empty() && !app_url.contains("//localhost") && !app_url.contains("//127") {
-        fallback_url()
-    } else {
-        r.url("APP_URL", &app_url)
-    };
+    let app_url = r.url("APP_URL", &app_url);
     let trial_url = r.text("TRIAL_URL").replace("{SERVICE_DOMAIN}", service_domain);
     if !trial_url.contains("{subdomain}") {
         r.blame("TRIAL_URL", "lacks {subdomain}");
     }
     r.url("TRIAL_URL", &trial_url.replace("{subdomain}", "x"));
-    let mut trusted_proxies = Vec::new();
-    for text in r.text("TRUSTED_PROXIES").split(',').map(str::trim).filter(|text| !text.is_empty()) {
-        match text.parse() {
-            Ok(address) => trusted_proxies.push(address),
-            Err(_) => r.blame("TRUSTED_PROXIES", format!("{text} is no address")),
-        }
-    }
+    let trusted_proxies = trusted_proxies(r);
     WebKeys {
         bind: r.parsed("BIND", "an address with a port", ([127, 0, 0, 1], 8000).into()),
         workers: r.parsed("HTTP_WORKERS", "a whole number", 2_usize).max(1),
@@ -151,6 +140,27 @@ fn web(r: &mut Reader, service_domain: &str) -> WebKeys {
     }
 }
 
+/// Whose word on visitors' addresses is taken. An empty line could mean the default as well as nobody, and
+/// the limits hang on it, so it is asked about.
+fn trusted_proxies(r: &mut Reader) -> Vec<IpAddr> {
+    let name = "TRUSTED_PROXIES";
+    if r.given(name).is_none() && r.given.contains_key(name) {
+        r.blame(name, "is empty; leave it out for the default, or say none");
+    }
+    let text = r.text(name);
+    if text == "none" {
+        return Vec::new();
+    }
+    let mut addresses = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        match part.parse() {
+            Ok(address) => addresses.push(address),
+            Err(_) => r.blame(name, format!("{part:?} is no address; none where there is no proxy")),
+        }
+    }
+    addresses
+}
+
 /// What of our own environment the script gets: what its clients need, and every `PROVISIONER_*` of the
 /// environment or the env file. The settings it shares with us always win.
 fn script(r: &mut Reader) -> ScriptKeys {
@@ -160,6 +170,7 @@ fn script(r: &mut Reader) -> ScriptKeys {
     let shared = [
         ("CLOUDFLARE_BASE_URL", r.given("CLOUDFLARE_BASE_URL")),
         ("PROXMOX_CA_FILE", r.given("PROXMOX_CA_FILE")),
+        ("PROXMOX_FINGERPRINT", r.given("PROXMOX_FINGERPRINT")),
         ("PROVISIONER_VMID_FIRST", Some(r.text("VMID_FIRST"))),
         ("PROVISIONER_VMID_LAST", Some(r.text("VMID_LAST"))),
         (
@@ -170,8 +181,8 @@ fn script(r: &mut Reader) -> ScriptKeys {
     environment.extend(shared.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     let timeout = r.secs("PROVISION_TIMEOUT");
     ScriptKeys {
-        python: r.text("PYTHON").into(),
-        path: r.text("PROVISIONER").into(),
+        python: r.program("PYTHON"),
+        path: r.file("PROVISIONER"),
         timeout,
         state_dir: r.text("STATE_DIR").into(),
         environment,
@@ -205,7 +216,7 @@ fn work(r: &mut Reader) -> WorkKeys {
     policy.sweep_grace_secs = r.number("SWEEP_GRACE_SECONDS");
     policy.sweep_deletions_max = r.number("SWEEP_DELETIONS_MAX");
     let timeout_secs: i64 = r.number("PROVISION_TIMEOUT");
-    if policy.silence_secs <= timeout_secs {
+    if policy.silence_secs <= timeout_secs && !r.is_blamed("SILENCE_SECONDS") {
         r.blame("SILENCE_SECONDS", format!("must be more than PROVISION_TIMEOUT ({timeout_secs})"));
     }
     WorkKeys {

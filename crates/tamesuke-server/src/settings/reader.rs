@@ -23,6 +23,13 @@ pub(super) struct Fault {
     pub(super) example: String,
 }
 
+impl Faults {
+    /// Name, what is wrong, and an example of each.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.0.iter().map(|fault| (fault.name.as_str(), fault.what.as_str(), fault.example.as_str()))
+    }
+}
+
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "the configuration has {} fault(s):", self.0.len())?;
@@ -44,9 +51,18 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// Notes a fault; once only, for some keys are read for two purposes.
     pub(super) fn blame(&mut self, name: &str, what: impl Into<String>) {
+        let what = what.into();
+        if self.faults.iter().any(|fault| fault.name == name && fault.what == what) {
+            return;
+        }
         let example = KEYS.iter().find(|key| key.name == name).map_or("", |key| key.example).to_owned();
-        self.faults.push(Fault { name: name.to_owned(), what: what.into(), example });
+        self.faults.push(Fault { name: name.to_owned(), what, example });
+    }
+
+    pub(super) fn is_blamed(&self, name: &str) -> bool {
+        self.faults.iter().any(|fault| fault.name == name)
     }
 
     pub(super) fn given(&self, name: &str) -> Option<String> {
@@ -64,7 +80,7 @@ impl Reader {
             (Some(text), _) => text,
             (None, Some(default)) => default.to_owned(),
             (None, None) => {
-                if !self.faults.iter().any(|fault| fault.name == name) {
+                if !self.is_blamed(name) {
                     self.blame(name, "is missing");
                 }
                 String::new()
