@@ -181,21 +181,21 @@ mod tests {
     async fn verdict(bodies: [Option<Value>; 2]) -> (Result<(), String>, usize) {
         // Only the first of all tests of a process sets it.
         let _known = rustls::crypto::ring::default_provider().install_default();
-        let server = MockServer::start().await;
+        let outside = MockServer::start().await;
         for (verb, status) in [("PUT", 201), ("DELETE", 204)] {
             let file = Mock::given(method(verb)).and(path("/upload/metadata--check-.json"));
-            file.respond_with(ResponseTemplate::new(status)).mount(&server).await;
+            file.respond_with(ResponseTemplate::new(status)).mount(&outside).await;
         }
         for body in bodies {
             let answer =
                 body.map_or_else(|| ResponseTemplate::new(404), |body| ResponseTemplate::new(200).set_body_json(body));
             let file = Mock::given(method("GET")).and(path("/metadata/metadata--check-.json"));
-            file.respond_with(answer).up_to_n_times(1).mount(&server).await;
+            file.respond_with(answer).up_to_n_times(1).mount(&outside).await;
         }
-        let base = server.uri().parse().unwrap();
+        let base = outside.uri().parse().unwrap();
         let files = FileServer::new(reqwest::Client::new(), base, Duration::from_secs(5), Arc::new(Nobody));
         let verdict = files.check().await.map_err(|fault| fault.chain());
-        let requests = server.received_requests().await.unwrap();
+        let requests = outside.received_requests().await.unwrap();
         (verdict, requests.iter().filter(|request| request.method == "DELETE").count())
     }
 
