@@ -19,7 +19,7 @@ use fault::Fault;
 pub(crate) use server::Server;
 
 pub(crate) use fault::{children, once as fault_of_step};
-pub(crate) use life::{is_closed, is_ready, mails, subscription};
+pub(crate) use life::{answers, is_closed, is_ready, mails, subscription};
 pub(crate) use order::{COMPANY, form, order, order_and_pay, order_and_pay_with};
 pub(crate) use server::{environment, start as start_server};
 
