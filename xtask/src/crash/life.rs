@@ -76,10 +76,7 @@ pub(super) async fn order(sandbox: &Sandbox, url: &str, order: &Order) -> anyhow
             crate::demo::fault_of_step(step).set(sandbox).await?;
             None
         }
-        Twist::ForeignRecord => {
-            let record = json!({"name": name, "type": "A", "content": "192.0.2.9"});
-            Some(sandbox.post("/cloudflare/records", record).await?["result"].take())
-        }
+        Twist::ForeignRecord => Some(crate::demo::foreign_record(sandbox, &name).await?),
     };
     let paid = sandbox.http.post(&page).form(&[("card", "4242 4242 4242 4242")]).send().await?;
     let to = paid.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default().to_owned();
