@@ -3,6 +3,7 @@
 //! The server is pinned to one core and the load generator to the other. Figures are medians of rounds;
 //! the ones of throughput are ratios, for machines are noisy.
 
+mod events;
 mod load;
 mod service;
 

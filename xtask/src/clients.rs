@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::demo;
+use crate::folders;
 use crate::processes::{build, root};
 use crate::venv;
 
@@ -43,11 +44,13 @@ pub(crate) async fn run() -> anyhow::Result<String> {
 /// Records what the adapters ask in their contract suites, a life that goes well and one whose clone
 /// fails at first, and holds all of it against the schemas.
 async fn lives(python: &Path) -> anyhow::Result<()> {
-    let dir = std::env::temp_dir().join(format!("tamesuke-lives-{}", std::process::id()));
-    std::fs::create_dir_all(&dir)?;
+    let dir = folders::make("lives")?;
     let (well, mended) = (dir.join("well.json"), dir.join("mended.json"));
     println!("{}", demo::run_and_report(&demo::Options::once().recorded(&well)).await?);
-    println!("{}", demo::run_and_report(&demo::Options::once().with_fault(8).recorded(&mended)).await?);
+    println!(
+        "{}",
+        demo::run_and_report(&demo::Options::once().with_fault(demo::fault_of_step(8)).recorded(&mended)).await?
+    );
     let status = Command::new(cargo())
         // All of the workspace's, or other features of what they share would be built first.
         .args(["test", "--quiet", "--workspace", "--test", "contract"])
@@ -63,7 +66,6 @@ async fn lives(python: &Path) -> anyhow::Result<()> {
         .stdin(Stdio::null())
         .status()
         .await?;
-    std::fs::remove_dir_all(&dir)?;
     ensure!(status.success(), "what the service asked does not fit the public schemas");
     Ok(())
 }

@@ -8,7 +8,10 @@ mod kill;
 mod life;
 mod phase;
 mod round;
+mod standing;
+mod trial;
 mod verdict;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -63,6 +66,9 @@ pub(crate) struct Outcome {
     pub(crate) refunded: usize,
 }
 
+/// From so many rounds on, a script must have been killed alone. Each round owes one to the first run that
+/// it meets, so only rounds that met none at all can leave this open.
+const SCRIPT_ALONE_FROM_ROUNDS: u64 = 5;
 /// The share of kills that must hit a living run, in percent.
 const IN_RUN_MIN_PERCENT: usize = 50;
 
@@ -99,7 +105,14 @@ async fn play_all(options: &Options, seed: u64) -> anyhow::Result<Vec<(u64, anyh
     }
 }
 
-fn print_kills(outcomes: &[&Outcome]) -> (usize, usize) {
+/// How many kills there were, how many while a run was alive, and how many of a script alone.
+struct Kills {
+    all: usize,
+    in_run: usize,
+    of_script: usize,
+}
+
+fn print_kills(outcomes: &[&Outcome]) -> Kills {
     let mut by_phase: BTreeMap<Phase, (usize, usize)> = BTreeMap::new();
     for (phase, victim) in outcomes.iter().flat_map(|outcome| &outcome.kills) {
         let counts = by_phase.entry(*phase).or_default();
@@ -115,8 +128,9 @@ fn print_kills(outcomes: &[&Outcome]) -> (usize, usize) {
     let all: usize = by_phase.values().map(|(services, scripts)| services + scripts).sum();
     let in_run: usize =
         by_phase.iter().filter(|(phase, _)| phase.is_in_run()).map(|(_, (services, scripts))| services + scripts).sum();
-    println!("{all} kills, {in_run} of them while a run was alive");
-    (all, in_run)
+    let of_script = by_phase.values().map(|(_, scripts)| scripts).sum();
+    println!("{all} kills, {in_run} of them while a run was alive, {of_script} of the script alone");
+    Kills { all, in_run, of_script }
 }
 
 /// Runs all rounds and prints what they showed; gives the last line.
@@ -126,7 +140,7 @@ pub(crate) async fn play(options: &Options) -> anyhow::Result<String> {
     let began = Instant::now();
     let outcomes = play_all(options, seed).await?;
     let played: Vec<&Outcome> = outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).collect();
-    let (kills, in_run) = print_kills(&played);
+    let Kills { all: kills, in_run, of_script } = print_kills(&played);
     let sum = |count: fn(&Outcome) -> usize| played.iter().map(|outcome| count(outcome)).sum::<usize>();
     println!(
         "{} trials, {} of them refunded; seed {seed}, {} s",
@@ -137,7 +151,7 @@ pub(crate) async fn play(options: &Options) -> anyhow::Result<String> {
     let others = sum(|o| o.verdict.others());
     if others > 0 {
         println!(
-            "{others} other violations: foreign things, mails, shared parts, refunds, or scripts that outlived the service"
+            "{others} other violations: foreign things, mails, shared or missing parts, refunds, or scripts that outlived the service"
         );
     }
     let line = format!(
@@ -154,6 +168,9 @@ pub(crate) async fn play(options: &Options) -> anyhow::Result<String> {
     }
     if in_run * 100 < kills * IN_RUN_MIN_PERCENT {
         bail!("only {in_run} of {kills} kills hit a living run");
+    }
+    if of_script == 0 && options.rounds >= SCRIPT_ALONE_FROM_ROUNDS {
+        bail!("no script was killed alone in {} rounds", options.rounds);
     }
     Ok(line)
 }

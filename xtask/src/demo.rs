@@ -12,15 +12,14 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use crate::processes::build;
+use crate::processes::{build, root};
 use crate::sandbox::{Sandbox, free_port, until};
 use crate::venv;
-use fault::Fault;
 pub(crate) use server::Server;
 
-pub(crate) use fault::{children, once as fault_of_step};
-pub(crate) use life::{is_closed, is_ready, mails, subscription};
-pub(crate) use order::{COMPANY, form, order, order_and_pay, order_and_pay_with};
+pub(crate) use fault::{Fault, children, once as fault_of_step};
+pub(crate) use life::{answers, is_closed, is_ready, mails, subscription};
+pub(crate) use order::{COMPANY, foreign_record, form, order, order_and_pay, order_and_pay_with, pay};
 pub(crate) use server::{environment, start as start_server};
 
 /// How a demo runs.
@@ -81,8 +80,32 @@ impl Options {
     }
 
     /// The same with a fault.
-    pub(crate) fn with_fault(mut self, step: u8) -> Self {
-        self.fault = Some(Fault { step, times: Some(1) });
+    pub(crate) fn with_fault(mut self, fault: Fault) -> Self {
+        self.fault = Some(fault);
+        self
+    }
+
+    /// The same, that many at once.
+    pub(crate) fn burst(mut self, lives: usize) -> Self {
+        self.burst = Some(lives);
+        self
+    }
+
+    /// The same, that often on one name.
+    pub(crate) fn repeat(mut self, lives: usize) -> Self {
+        self.repeat = Some(lives);
+        self
+    }
+
+    /// The same with another script, by its path in the workspace.
+    pub(crate) fn with_script(mut self, path: &str) -> Self {
+        self.provisioner = root().join(path);
+        self
+    }
+
+    /// The same with a Proxmox of another speed.
+    pub(crate) fn scaled(mut self, time_scale: f64) -> Self {
+        self.time_scale = time_scale;
         self
     }
 
@@ -93,6 +116,9 @@ impl Options {
 
 /// Runs a demo.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    if options.alone() {
+        eprintln!("{}", server::otherwise());
+    }
     let report = run_and_report(&options).await;
     if !options.alone() {
         return report.map(|_| ());
@@ -205,6 +231,6 @@ fn say_what_to_do(sandbox: &Sandbox, server: &Server) {
         server.url,
         sandbox.address("mail"),
         sandbox.address("control"),
-        server::SHORTER,
+        server::otherwise(),
     );
 }

@@ -11,12 +11,15 @@ mod clients;
 mod crash;
 mod demo;
 mod draw;
+mod folders;
+mod lives;
 mod load;
 mod nights;
 mod processes;
 mod races;
 mod rooms;
 mod sandbox;
+mod secrets;
 mod signature;
 mod stage;
 mod suite;
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         }),
         Err(error) => Err(error.into()),
     };
+    folders::settle(outcome.is_ok());
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -7,11 +7,15 @@ use anyhow::{Context as _, bail, ensure};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::demo::{Server, children, healthy, is_ready, order_and_pay, start_server};
+use crate::demo::{
+    Server, children, fault_of_step, foreign_record, healthy, is_closed, is_ready, mails, order, order_and_pay, pay,
+    start_server, subscription,
+};
 use crate::processes::{build, root};
 use crate::sandbox::{Sandbox, free_port, until};
 use crate::signature::sign;
-use crate::venv;
+use crate::world::array;
+use crate::{secrets, venv};
 
 /// Pairs of orders for one name.
 const PAIRS: usize = 50;
@@ -19,6 +23,9 @@ const PAIRS: usize = 50;
 const ORDERS: u64 = 20;
 /// How long a life may take here.
 const READY_MAX: Duration = Duration::from_secs(60);
+/// How long its end may take, with twenty others.
+const CLOSED_MAX: Duration = Duration::from_secs(120);
+const SEVEN_DAYS_SECS: i64 = 7 * 86_400;
 /// A run must not outlive the service by more.
 const ORPHAN_MAX: Duration = Duration::from_secs(1);
 
@@ -58,6 +65,7 @@ pub(crate) async fn run() -> anyhow::Result<String> {
     let mut server = stage.serve(&[("RUST_LOG", "trace")]).await?;
     let pairs = two_orders_at_once(&stage, &server).await.context("two orders at once")?;
     let shuffled = events_in_any_order(&stage, &server).await.context("events in any order")?;
+    whole_lives(&stage, &server, shuffled).await.context("whole lives")?;
     let secrets = nothing_given_away(&stage, &server).await.context("the log")?;
     for signal in [Signal::TERM, Signal::KILL] {
         server = killed_in_mid_run(&stage, server, signal).await.with_context(|| format!("{signal:?} in mid-run"))?;
@@ -138,25 +146,64 @@ async fn events_in_any_order(stage: &Stage, server: &Server) -> anyhow::Result<u
     Ok(ORDERS)
 }
 
+/// What a log may still lack: a script that fails, a refusal with its refund, and the ends of all.
+async fn whole_lives(stage: &Stage, server: &Server, mixed: u64) -> anyhow::Result<()> {
+    let sandbox = &stage.sandbox;
+    fault_of_step(7).set(sandbox).await?;
+    let mended = order_and_pay(sandbox, server, "mended").await?;
+    stage.ready("mended", &mended).await?;
+    fault_of_step(7).must_have_been_met(sandbox).await?;
+    let page = order(sandbox, server, "foreign").await?;
+    let record = foreign_record(sandbox, "foreign").await?;
+    let refused = pay(sandbox, &page, "4242424242424242").await?;
+    let told = || async {
+        let stripe = sandbox.get("/state/stripe").await?;
+        let trial = subscription(&stripe, &refused).unwrap_or_default();
+        let id = trial["id"].as_str().unwrap_or("none").to_owned();
+        let kinds = mails(sandbox, Some(&id)).await?;
+        let apologized = trial["status"] == "canceled" && kinds.contains(&"apology".to_owned());
+        Ok(if apologized { Ok(()) } else { Err(format!("it is {}, mails {kinds:?}", trial["status"])) })
+    };
+    until("a refusal", READY_MAX, told).await?;
+    let path = format!("/cloudflare/records/{}", record["id"].as_str().unwrap_or_default());
+    sandbox.control(reqwest::Method::DELETE, &path, None).await?;
+    let ending: Vec<String> = array(&sandbox.get("/state/stripe").await?["subscriptions"])
+        .iter()
+        .filter(|trial| trial["status"] == "active")
+        .filter_map(|trial| Some(format!("{} {}", trial["id"].as_str()?, trial["metadata"]["subdomain"].as_str()?)))
+        .collect();
+    ensure!(u64::try_from(ending.len())? == mixed + 1, "{} trials are to end", ending.len());
+    sandbox.jump(SEVEN_DAYS_SECS + 60).await?;
+    for (id, name) in ending.iter().filter_map(|both| both.split_once(' ')) {
+        until(&format!("{name} closed"), CLOSED_MAX, || is_closed(sandbox, name, id)).await?;
+    }
+    Ok(())
+}
+
 async fn nothing_given_away(stage: &Stage, server: &Server) -> anyhow::Result<usize> {
     let log = server.log_text().context("there is no log")?;
     ensure!(log.lines().count() > 1_000, "the log is not the whole one");
     let names =
         ["stripe_secret_key", "stripe_webhook_secret", "proxmox_password", "cloudflare_api_token", "sendgrid_api_key"];
-    let mut secrets: Vec<String> = names.iter().map(|name| stage.sandbox.credential(name).to_owned()).collect();
-    let files = stage.sandbox.get("/state/files").await?;
-    for body in files.as_object().into_iter().flatten().filter_map(|(_, body)| body.as_str()) {
-        let metadata: Value = serde_json::from_str(body)?;
-        secrets.extend(metadata["tunnel_token"].as_str().map(str::to_owned));
+    let mut wanted: Vec<String> = names.iter().map(|name| stage.sandbox.credential(name).to_owned()).collect();
+    // The files are gone with their trials; what was uploaded stands in the sandbox's log.
+    let uploads = stage.sandbox.get("/requests?service=files").await?;
+    for body in array(&uploads).iter().filter_map(|entry| entry["body"].as_str()) {
+        let metadata: Value = serde_json::from_str(body).unwrap_or_default();
+        wanted.extend(metadata["tunnel_token"].as_str().map(str::to_owned));
     }
-    secrets.extend(["mixed0@example.co.jp".to_owned(), "one@example.jp".to_owned()]);
-    ensure!(secrets.len() > names.len() + 2, "no tunnel token was looked for");
-    for secret in &secrets {
-        if let Some(line) = log.lines().find(|line| line.contains(secret.as_str())) {
-            bail!("a secret stands in the log: {}", line.replace(secret.as_str(), "<secret>"));
+    ensure!(wanted.len() > names.len(), "no tunnel token was looked for");
+    let people = ["mixed0", "mended", "foreign"].map(|name| format!("{name}@example.co.jp"));
+    wanted.extend(people.into_iter().chain(["one@example.jp".to_owned()]));
+    for said in ["thankyou", "apology", "planned fault"] {
+        ensure!(log.contains(said), "the log does not speak of {said}: it is not of whole lives");
+    }
+    for secret in &wanted {
+        if let Some(line) = secrets::find(&log, secret) {
+            bail!("a secret stands in the log: {line}");
         }
     }
-    Ok(secrets.len())
+    Ok(wanted.len())
 }
 
 async fn killed_in_mid_run(stage: &Stage, mut server: Server, signal: Signal) -> anyhow::Result<Server> {

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::demo::{Server, environment, healthy, start_server};
+use crate::folders;
 use crate::processes::{build, root};
 use crate::sandbox::{Sandbox, free_port};
 use crate::venv;
@@ -30,8 +31,7 @@ impl Stage {
         let webhook = format!("http://127.0.0.1:{port}/webhook/stripe");
         let scale = ["--time-scale".to_owned(), "0.02".to_owned()];
         let sandbox = Sandbox::start(&bin, &webhook, &scale).await?;
-        let state = std::env::temp_dir().join(format!("tamesuke-stage-{port}-{}", std::process::id()));
-        std::fs::create_dir_all(&state)?;
+        let state = folders::make(&format!("stage-{port}"))?;
         Ok(Self { bin, sandbox, python, port, state })
     }
 

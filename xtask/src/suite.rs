@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::bail;
 
 use crate::processes::run as run_program;
-use crate::{demo, rooms, venv};
+use crate::{folders, lives, rooms, venv};
 
 /// What is tested.
 #[derive(clap::Args, Debug)]
@@ -37,7 +37,7 @@ enum Part {
     Sweep,
     /// The release build killed at drawn instants of random lives.
     Crash,
-    /// A thousand webhooks, an outage, Cloudflare's budget.
+    /// The quick scenes of `cargo xtask load`: thousands of webhooks, and none at all.
     Load,
     /// The engine on a virtual clock through seeds of faults.
     Chaos,
@@ -50,7 +50,7 @@ enum Part {
 /// Worlds that the part `crash` plays.
 const CRASH_ROUNDS: u64 = 5;
 
-const ALL: [Part; 12] = [
+const ALL: [Part; 13] = [
     Part::Rooms,
     Part::Rust,
     Part::Python,
@@ -60,12 +60,12 @@ const ALL: [Part; 12] = [
     Part::Nights,
     Part::Sweep,
     Part::Crash,
+    Part::Load,
     Part::Chaos,
     Part::Api,
     Part::Browser,
 ];
 
-/// Runs the tests; a failing part does not keep the others from running.
 async fn run_part(part: Part) -> anyhow::Result<String> {
     match part {
         Part::Rooms => rooms::check().await.map(|count| format!("{count} arrows")),
@@ -76,12 +76,18 @@ async fn run_part(part: Part) -> anyhow::Result<String> {
         Part::Races => crate::races::run().await,
         Part::Sweep => crate::sweep::run().await,
         Part::Crash => crate::crash::play(&crate::crash::Options::of_rounds(CRASH_ROUNDS)).await,
-        Part::Load => crate::load::play(&crate::load::Options::all()).await,
+        Part::Load => crate::load::quick().await,
         Part::Nights => crate::nights::run().await,
         Part::Chaos => crate::chaos::test().await,
         Part::Api => crate::api::run().await,
         Part::Browser => crate::browser::run().await,
     }
+}
+
+async fn life() -> anyhow::Result<String> {
+    let lived = lives::run().await?;
+    let checked = crate::check::run().await?;
+    Ok(format!("{lived}; {checked}"))
 }
 
 async fn rust() -> anyhow::Result<String> {
@@ -113,15 +119,6 @@ fn skipped() -> Option<String> {
     (!programs.is_empty()).then(told)
 }
 
-async fn life() -> anyhow::Result<String> {
-    let closed = demo::run_and_report(&demo::Options::once()).await?;
-    println!("{closed}");
-    let mended = demo::run_and_report(&demo::Options::once().with_fault(8)).await?;
-    println!("{mended}");
-    let checked = crate::check::run().await?;
-    Ok(format!("a whole life, and one with a failing clone; {checked}"))
-}
-
 /// Runs what was asked for, with a line for each part.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     if options.lies {
@@ -136,6 +133,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     for part in parts {
         let began = Instant::now();
         let outcome = run_part(part).await;
+        folders::settle(outcome.is_ok());
         let secs = began.elapsed().as_secs();
         lines.push(match outcome {
             Ok(what) => format!("  passed  {part:?} ({what}) in {secs} s"),

@@ -147,7 +147,7 @@ impl Cloudflare {
     /// What the control API shows.
     pub(crate) fn show(world: &World) -> Value {
         let state = lock(&world.cloudflare);
-        let tunnels: Vec<Value> = state.tunnels.iter().map(|tunnel| tunnels::view(world, tunnel)).collect();
+        let tunnels: Vec<Value> = state.tunnels.iter().map(|tunnel| tunnels::whole(world, tunnel)).collect();
         let records: Vec<Value> = state.records.iter().map(|record| dns::view(world, record)).collect();
         json!({"tunnels": tunnels, "records": records})
     }

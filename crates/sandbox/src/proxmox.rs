@@ -151,7 +151,8 @@ impl Guest {
     pub(crate) fn show(&self) -> Value {
         let status = if self.started_ms.is_some() { "running" } else { "stopped" };
         json!({"vmid": self.vmid, "node": "odin", "kind": "lxc", "hostname": self.hostname, "status": status,
-            "lock": self.lock, "template": self.template, "ha": self.ha, "config": self.config})
+            "started_ms": self.started_ms, "created_ms": self.created_ms, "lock": self.lock, "template": self.template,
+            "ha": self.ha, "config": self.config})
     }
 }
 

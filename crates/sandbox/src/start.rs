@@ -41,6 +41,22 @@ pub struct Sandbox {
     pub addresses: Addresses,
     servers: Vec<ServerHandle>,
     tasks: Vec<JoinHandle<()>>,
+    _folder: Folder,
+}
+
+/// Where certificates are written. One that nobody asked for is removed with the sandbox.
+struct Folder {
+    path: PathBuf,
+    is_own: bool,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.is_own {
+            // Best effort: certificates of a world that is gone harm nobody.
+            let _gone = std::fs::remove_dir_all(&self.path);
+        }
+    }
 }
 
 impl Sandbox {
@@ -122,13 +138,11 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, bound))
 }
 
-fn data_dir(options: &Options) -> Result<PathBuf, StartError> {
-    let dir = options
-        .data_dir
-        .clone()
-        .unwrap_or_else(|| std::env::temp_dir().join(format!("tamesuke-sandbox-{}", uuid::Uuid::new_v4().simple())));
-    std::fs::create_dir_all(&dir).map_err(StartError::DataDir)?;
-    Ok(dir)
+fn folder(options: &Options) -> Result<Folder, StartError> {
+    let fresh = || std::env::temp_dir().join(format!("tamesuke-sandbox-{}", uuid::Uuid::new_v4().simple()));
+    let path = options.data_dir.clone().unwrap_or_else(fresh);
+    std::fs::create_dir_all(&path).map_err(StartError::DataDir)?;
+    Ok(Folder { path, is_own: options.data_dir.is_none() })
 }
 
 /// Starts a sandbox: when it returns, everything listens.
@@ -136,7 +150,8 @@ pub async fn start(options: Options) -> Result<Sandbox, StartError> {
     // Set by whoever is first in this process; ring either way.
     let _known = rustls::crypto::ring::default_provider().install_default();
     let credentials = Credentials::random();
-    let certificates = Certificates::make(&data_dir(&options)?, &options.service_domain)?;
+    let folder = folder(&options)?;
+    let certificates = Certificates::make(&folder.path, &options.service_domain)?;
     let clock = WorldClock::default();
     let now_ms = clock.now_millis();
     let settings = Settings { lie: options.lie, ..Settings::new(options.time_scale) };
@@ -194,7 +209,7 @@ pub async fn start(options: Options) -> Result<Sandbox, StartError> {
     };
     // Set once, right here.
     let _first = known.set(addresses.clone());
-    Ok(Sandbox { addresses, servers: starting.servers, tasks: starting.tasks })
+    Ok(Sandbox { addresses, servers: starting.servers, tasks: starting.tasks, _folder: folder })
 }
 
 async fn pass_time(world: Arc<World>) {

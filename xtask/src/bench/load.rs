@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::service::Bench;
-use super::{listening_ms, median, pinned};
+use super::{events, listening_ms, median, pinned};
 use crate::processes;
 use crate::sandbox::free_port;
 
@@ -41,7 +41,8 @@ pub(super) async fn throughput(bench: &Bench, rounds: usize, seconds: u64, repor
     ];
     let mut bare = pinned(&bench.bin.join("examples/bare"), bare_env, &state)?;
     listening_ms(bare_port, std::time::Instant::now()).await?;
-    let script = state.join("webhook.lua");
+    let (script, instance) = (state.join("webhook.lua"), bench.instance().await?);
+    let secret = bench.sandbox.credential("stripe_webhook_secret");
     for (name, path, post) in [
         ("health", "/health", false),
         ("check_subdomain", "/api/check-subdomain?subdomain=bench", false),
@@ -50,7 +51,7 @@ pub(super) async fn throughput(bench: &Bench, rounds: usize, seconds: u64, repor
         let (mut ratios, mut mine, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..rounds {
             if post {
-                std::fs::write(&script, bench.webhook_script()?)?;
+                std::fs::write(&script, events::script(&instance, secret)?)?;
             }
             let script = post.then_some(script.as_path());
             let us = wrk(&format!("http://127.0.0.1:{}{path}", bench.port), seconds, script).await?;

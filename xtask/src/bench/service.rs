@@ -11,6 +11,7 @@ use tokio::process::Child;
 
 use super::{listening_ms, median, peak_mb, pinned, resident_mb};
 use crate::demo::environment;
+use crate::folders;
 use crate::processes::{self, root};
 use crate::sandbox::{Sandbox, until};
 
@@ -31,9 +32,7 @@ const PAID: usize = 5;
 
 impl Bench {
     pub(super) fn state_dir() -> anyhow::Result<PathBuf> {
-        let dir = std::env::temp_dir().join(format!("tamesuke-bench-{}", std::process::id()));
-        std::fs::create_dir_all(&dir)?;
-        Ok(dir)
+        folders::make("bench")
     }
 
     fn spawn(&self, state: &std::path::Path, more: &[(&str, String)]) -> anyhow::Result<Child> {
@@ -77,16 +76,13 @@ impl Bench {
         Ok(())
     }
 
-    /// A signed event of another installation: proven and parsed whole, then nobody's business.
-    pub(super) fn webhook_script(&self) -> anyhow::Result<String> {
-        let body = json!({"id": "evt_1", "object": "event", "type": "customer.subscription.updated", "created": 1, "livemode": false,
-            "data": {"object": {"id": "sub_1", "object": "subscription", "metadata": {"subdomain": "bench", "tmsk_inst": "00000000", "oss_type": "nginx"}}}})
-        .to_string();
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-        let signature = crate::signature::sign(self.sandbox.credential("stripe_webhook_secret"), now, &body);
-        Ok(format!(
-            "wrk.method = \"POST\"\nwrk.body = [[{body}]]\nwrk.headers[\"Content-Type\"] = \"application/json\"\nwrk.headers[\"Stripe-Signature\"] = \"t={now},v1={signature}\"\n"
-        ))
+    /// The mark of this installation, off an order that it takes.
+    pub(super) async fn instance(&self) -> anyhow::Result<String> {
+        let form = json!({"email": "a@example.jp", "company_name": "A", "oss_type": "nginx", "duration_days": 7, "subdomain": "mark"});
+        post(self.port, "/api/create-checkout", &form).await?;
+        let state = self.sandbox.get("/state/stripe").await?;
+        let mark = state["checkout_sessions"][0]["metadata"]["tmsk_inst"].as_str().map(str::to_owned);
+        mark.context("the session lacks the installation's mark")
     }
 
     /// What ours answers there.

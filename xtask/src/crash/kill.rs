@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::phase::Phase;
 use super::round::Round;
-use crate::demo::{Server, children};
+use crate::demo::Server;
 use crate::draw::Draw;
 
 /// No script may outlive the service by more.
@@ -23,6 +23,10 @@ const INTO_RUN_MS: u64 = 1_600;
 const INTO_STEP_MS: u64 = 60;
 /// How long after the last one any other kill falls, in milliseconds.
 const ANY_MS: u64 = 1_500;
+/// How often a script is killed alone beyond the once that each round owes.
+const SCRIPT_ALONE_PERCENT: u64 = 8;
+/// How soon it is looked again who is alive.
+const LOOK_AGAIN: Duration = Duration::from_millis(4);
 /// How long a dead service stays dead, in milliseconds.
 const DEAD_MS: u64 = 300;
 
@@ -54,36 +58,23 @@ pub(crate) enum Victim {
 }
 
 impl Round {
-    /// Kills at a drawn instant and starts again what was killed.
+    /// Kills at a drawn instant and starts again what was killed. Once in a round, with the first kill that
+    /// meets a living run, it is the script alone.
     pub(super) async fn kill(&mut self, server: &mut Server, in_run_percent: u64) -> anyhow::Result<()> {
         let in_run = self.draw.percent(in_run_percent);
         let aim = Aim::draw(&mut self.draw);
-        let any_ms = self.draw.between(0, ANY_MS);
-        let script_alone = self.draw.percent(15);
-        let before = self.last_seq().await?;
-        if in_run {
-            self.wait_for_run(server, aim, before).await?;
-        } else {
-            tokio::time::sleep(Duration::from_millis(any_ms)).await;
-        }
-        let runs = children(server.pid());
-        let victim = if script_alone && !runs.is_empty() { Victim::Script } else { Victim::Service };
-        match victim {
-            Victim::Script => {
-                for run in &runs {
-                    // Gone already is as good as killed.
-                    let _killed = kill_process(*run, Signal::KILL);
-                }
-            }
-            Victim::Service => {
-                server.signal(Signal::KILL).await.context("the service was dead before it was killed")?;
-                self.nothing_outlives(server.state_dir(), &runs).await?;
-            }
+        let any_ms = Duration::from_millis(self.draw.between(0, ANY_MS));
+        let script_alone = self.draw.percent(SCRIPT_ALONE_PERCENT) || !self.script_was_killed();
+        let runs = if in_run { self.wait_for_run(server, aim).await? } else { self.wait(server, any_ms).await? };
+        let victim = if script_alone && kill_all(&runs) > 0 { Victim::Script } else { Victim::Service };
+        if victim == Victim::Service {
+            server.signal(Signal::KILL).await.context("the service was dead before it was killed")?;
+            self.nothing_outlives(server.state_dir(), &runs).await?;
         }
         let phase = if runs.is_empty() {
             Phase::of_state(&self.sandbox.get("/state").await?)
         } else {
-            Phase::of_run(&self.sandbox.get(&format!("/requests?since_seq={before}")).await?)
+            self.watch.phase(&self.sandbox).await?
         };
         self.kills.push((phase, victim));
         if victim == Victim::Service {
@@ -98,27 +89,45 @@ impl Round {
         Ok(())
     }
 
-    /// Waits until a run is where the kill is aimed at, or until there was none for long.
-    async fn wait_for_run(&self, server: &Server, aim: Aim, before: u64) -> anyhow::Result<()> {
+    fn script_was_killed(&self) -> bool {
+        self.kills.iter().any(|(_, victim)| *victim == Victim::Script)
+    }
+
+    /// Waits that long; gives the runs that are alive then.
+    async fn wait(&mut self, server: &Server, long: Duration) -> anyhow::Result<Vec<Pid>> {
+        let began = Instant::now();
+        loop {
+            let alive = self.watch.look(&self.sandbox, server.pid()).await?;
+            if began.elapsed() >= long {
+                return Ok(alive);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Waits until a run is where the kill is aimed at, or until there was none for long; gives the runs
+    /// that are alive then.
+    async fn wait_for_run(&mut self, server: &Server, aim: Aim) -> anyhow::Result<Vec<Pid>> {
         let began = Instant::now();
         let mut seen: Option<Instant> = None;
-        while began.elapsed() < RUN_WAIT_MAX {
-            let alive = !children(server.pid()).is_empty();
-            seen = if alive { seen.or_else(|| Some(Instant::now())) } else { None };
-            match (aim, seen) {
-                (Aim::At(into), Some(since)) if since.elapsed() >= into => return Ok(()),
+        loop {
+            let alive = self.watch.look(&self.sandbox, server.pid()).await?;
+            seen = if alive.is_empty() { None } else { seen.or_else(|| Some(Instant::now())) };
+            let there = match (aim, seen) {
+                (_, None) => false,
+                (Aim::At(into), Some(since)) => since.elapsed() >= into,
                 (Aim::Step(step, into), Some(_)) => {
-                    let log = self.sandbox.get(&format!("/requests?since_seq={before}")).await?;
-                    if Phase::of_run(&log) >= Phase::Step(step) {
-                        tokio::time::sleep(into).await;
-                        return Ok(());
+                    if self.watch.phase(&self.sandbox).await? >= Phase::Step(step) {
+                        return self.wait(server, into).await;
                     }
+                    false
                 }
-                (_, _) => {}
+            };
+            if there || began.elapsed() >= RUN_WAIT_MAX {
+                return Ok(alive);
             }
-            tokio::time::sleep(Duration::from_millis(4)).await;
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
-        Ok(())
     }
 
     /// Within a second of the service's end no script of it may be alive: neither one that was seen, nor
@@ -143,6 +152,11 @@ impl Round {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+}
+
+/// Kills those that are still there; gives how many were.
+fn kill_all(runs: &[Pid]) -> usize {
+    runs.iter().filter(|run| is_alive(**run) && kill_process(**run, Signal::KILL).is_ok()).count()
 }
 
 fn is_alive(pid: Pid) -> bool {

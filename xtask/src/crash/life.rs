@@ -23,6 +23,14 @@ pub(super) enum Twist {
 }
 
 impl Twist {
+    /// Whether its customer must get what was paid for: nothing stands in its way for good.
+    pub(super) fn must_be_given(self) -> bool {
+        match self {
+            Self::None | Self::FailsOnce(_) => true,
+            Self::Cancels(_) | Self::ForeignRecord => false,
+        }
+    }
+
     /// Draws one.
     pub(super) fn draw(draw: &mut Draw) -> Self {
         match draw.between(0, 9) {
@@ -44,24 +52,32 @@ pub(super) struct Order {
     pub(super) after_ms: u64,
 }
 
+/// An order that was placed and paid.
+#[derive(Debug)]
+pub(super) struct Placed {
+    /// The name it was taken under.
+    pub(super) name: String,
+    pub(super) twist: Twist,
+    /// The record that somebody put in its way, as it was answered when it was made.
+    pub(super) foreign_record: Option<Value>,
+}
+
 /// How long the service may take to take an order, restarts included.
 const ORDER_TRIES: usize = 600;
 const ORDER_AGAIN: Duration = Duration::from_millis(50);
 
 /// Places an order, twists it and pays; the service may be dead at any moment.
-pub(super) async fn order(sandbox: &Sandbox, url: &str, order: &Order) -> anyhow::Result<()> {
+pub(super) async fn order(sandbox: &Sandbox, url: &str, order: &Order) -> anyhow::Result<Placed> {
     tokio::time::sleep(Duration::from_millis(order.after_ms)).await;
     let (name, page) = checkout_page(sandbox, url, &order.name).await?;
-    match order.twist {
-        Twist::None | Twist::Cancels(_) => {}
+    let foreign_record = match order.twist {
+        Twist::None | Twist::Cancels(_) => None,
         Twist::FailsOnce(step) => {
             crate::demo::fault_of_step(step).set(sandbox).await?;
+            None
         }
-        Twist::ForeignRecord => {
-            let record = json!({"name": name, "type": "A", "content": "192.0.2.9"});
-            sandbox.post("/cloudflare/records", record).await?;
-        }
-    }
+        Twist::ForeignRecord => Some(crate::demo::foreign_record(sandbox, &name).await?),
+    };
     let paid = sandbox.http.post(&page).form(&[("card", "4242 4242 4242 4242")]).send().await?;
     let to = paid.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default().to_owned();
     let session = to.rsplit_once("session_id=").map(|(_, id)| id.to_owned()).context("paying led nowhere")?;
@@ -69,7 +85,7 @@ pub(super) async fn order(sandbox: &Sandbox, url: &str, order: &Order) -> anyhow
         tokio::time::sleep(Duration::from_millis(ms)).await;
         cancel(sandbox, &session).await?;
     }
-    Ok(())
+    Ok(Placed { name, twist: order.twist, foreign_record })
 }
 
 async fn checkout_page(sandbox: &Sandbox, url: &str, base: &str) -> anyhow::Result<(String, String)> {

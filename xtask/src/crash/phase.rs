@@ -29,7 +29,7 @@ impl Phase {
         matches!(self, Self::RunStarts | Self::Step(_))
     }
 
-    /// The phase of a living run, by the script's own requests since it was seen to start.
+    /// The phase of a living run, by the requests since it was seen to be alive.
     pub(crate) fn of_run(log: &Value) -> Self {
         let of_script = |entry: &&Value| {
             let agent = entry["user_agent"].as_str().unwrap_or_default();
@@ -86,5 +86,23 @@ impl fmt::Display for Phase {
             Self::Ready => f.write_str("ready"),
             Self::Ending => f.write_str("ending"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_is_where_its_newest_request_belongs_to() {
+        let entry = |agent: &str, path: &str| json!({"service": "proxmox", "path": path, "user_agent": agent});
+        let ours = entry("tamesuke/0.1", "/api2/json/nodes/odin/lxc/9000/status/start");
+        assert_eq!(Phase::of_run(&json!([])), Phase::RunStarts);
+        assert_eq!(Phase::of_run(&json!([ours])), Phase::RunStarts);
+        let list = entry("python-requests/2", "/api2/json/cluster/resources");
+        let clone = entry("python-requests/2", "/api2/json/nodes/odin/lxc/8011/clone");
+        assert_eq!(Phase::of_run(&json!([list, clone, ours])), Phase::Step(8));
     }
 }

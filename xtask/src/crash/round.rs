@@ -6,9 +6,12 @@ use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 
 use super::kill::Victim;
-use super::life::{Order, Twist, order};
+use super::life::{Order, Placed, Twist, order};
 use super::phase::Phase;
-use super::verdict::{Trial, judge, shared, trials};
+use super::standing::hollow;
+use super::trial::{Trial, trials};
+use super::verdict::{Known, judge, shared};
+use super::watch::Watch;
 use super::{Outcome, Programs};
 use crate::demo::{Server, healthy, start_server};
 use crate::draw::Draw;
@@ -49,7 +52,9 @@ pub(super) struct Round {
     programs: Programs,
     number: u64,
     port: u16,
+    pub(super) watch: Watch,
     shared: Vec<String>,
+    hollow: Vec<String>,
 }
 
 impl Round {
@@ -58,24 +63,29 @@ impl Round {
         let port = free_port()?;
         let webhook = format!("http://127.0.0.1:{port}/webhook/stripe");
         let sandbox = Sandbox::start(&programs.bin, &webhook, &["--time-scale".to_owned(), "0.02".to_owned()]).await?;
-        let draw = Draw::new(seed, number);
-        let (kills, outlived, shared) = (Vec::new(), Vec::new(), Vec::new());
-        let mut round = Self { sandbox, draw, kills, outlived, programs, number, port, shared };
+        let mut round = Self {
+            sandbox,
+            draw: Draw::new(seed, number),
+            kills: Vec::new(),
+            outlived: Vec::new(),
+            watch: Watch::default(),
+            programs,
+            number,
+            port,
+            shared: Vec::new(),
+            hollow: Vec::new(),
+        };
         let mut server = round.start()?;
         let played = round.with_server(&mut server).await;
         let tail = server.log_tail().unwrap_or_default();
         let stopped = server.stop().await;
-        let folder = server.state_dir().to_owned();
         let mut outcome = played.with_context(|| format!("the service's last lines:\n{tail}\n"))?;
         stopped?;
         outcome.verdict.outlived = round.outlived;
         outcome.verdict.shared = round.shared;
+        outcome.verdict.hollow = round.hollow;
         outcome.kills = round.kills;
         round.sandbox.stop().await?;
-        if outcome.verdict.is_clean() {
-            // Best effort: a folder of lock files that stays behind harms nobody.
-            let _gone = std::fs::remove_dir_all(folder);
-        }
         Ok(outcome)
     }
 
@@ -88,24 +98,23 @@ impl Round {
         healthy(&self.sandbox, server).await
     }
 
-    pub(super) async fn last_seq(&self) -> anyhow::Result<u64> {
-        let log = self.sandbox.get("/requests?since_seq=0").await?;
-        Ok(array(&log).last().and_then(|entry| entry["seq"].as_u64()).unwrap_or(0))
-    }
-
     async fn with_server(&mut self, server: &mut Server) -> anyhow::Result<Outcome> {
         self.healthy(server).await?;
         self.plant_foreign().await?;
         let before = Things::now(&self.sandbox).await?;
-        self.order_and_kill(server).await?;
-        let before = self.with_foreign_records(before).await?;
+        let placed = self.order_and_kill(server).await?;
+        let in_the_way: Vec<Value> = placed.iter().filter_map(|one| one.foreign_record.clone()).collect();
+        let before = before.with_records(&in_the_way);
+        let twists = placed.into_iter().map(|one| (one.name, one.twist)).collect();
         self.all_stand(server).await.context("until all trials stand")?;
+        self.hollow = hollow(&self.sandbox, &self.sandbox.get("/state").await?).await?;
         if self.draw.percent(50) {
             self.kill(server, 0).await?;
         }
         self.mails(server, |trial| if trial.canceled { None } else { Some("welcome") })
             .await
             .context("welcome mails")?;
+        let kills_until_end = self.kills_of_service();
         self.sandbox.jump(PERIOD_SECS).await?;
         for _ in 0..self.draw.between(1, 2) {
             self.kill(server, 0).await?;
@@ -116,7 +125,9 @@ impl Round {
         let all = trials(&state);
         ensure!(!all.is_empty(), "nobody paid");
         let refunded = all.iter().filter(|trial| trial.refunds > 0).count();
-        Ok(Outcome { verdict: judge(&state, &before), trials: all.len(), refunded, kills: Vec::new() })
+        let kills_after_end = self.kills_of_service() - kills_until_end;
+        let known = Known { before: &before, twists: &twists, kills_until_end, kills_after_end };
+        Ok(Outcome { verdict: judge(&state, &known), trials: all.len(), refunded, kills: Vec::new() })
     }
 
     /// Other people's things, some under the very names that will be ordered.
@@ -141,13 +152,11 @@ impl Round {
         format!("k{}-{n}", self.number % 10_000)
     }
 
-    /// Records that somebody put in the way of an order count as other people's from then on.
-    async fn with_foreign_records(&self, before: Things) -> anyhow::Result<Things> {
-        let state = self.sandbox.get("/state").await?;
-        Ok(before.with(&state, |key, thing| key.starts_with("record ") && thing["content"] == "192.0.2.9"))
+    fn kills_of_service(&self) -> usize {
+        self.kills.iter().filter(|(_, victim)| *victim == Victim::Service).count()
     }
 
-    async fn order_and_kill(&mut self, server: &mut Server) -> anyhow::Result<()> {
+    async fn order_and_kill(&mut self, server: &mut Server) -> anyhow::Result<Vec<Placed>> {
         let orders: Vec<Order> = (0..self.draw.between(3, 5))
             .map(|n| {
                 let twist = Twist::draw(&mut self.draw);
@@ -157,10 +166,11 @@ impl Round {
         let kills = self.draw.between(4, 7);
         let (url, control) = (server.url.clone(), self.sandbox.beside());
         let ordering = tokio::spawn(async move {
+            let mut placed = Vec::new();
             for one in &orders {
-                order(&control, &url, one).await.with_context(|| format!("the order of {}", one.name))?;
+                placed.push(order(&control, &url, one).await.with_context(|| format!("the order of {}", one.name))?);
             }
-            anyhow::Ok(())
+            anyhow::Ok(placed)
         });
         self.first_order().await?;
         for _ in 0..kills {

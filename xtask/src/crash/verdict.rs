@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::life::Twist;
+use super::trial::{Trial, text, trials};
 use crate::world::{Things, array};
 
-/// The most mails of one kind for one trial.
+/// The most mails of one kind for one trial, however often the service is killed.
 const MAILS_MAX: usize = 5;
 
 /// What was violated; all empty is what is hoped for.
@@ -24,7 +26,9 @@ pub(crate) struct Verdict {
     pub(crate) mails: Vec<String>,
     /// Two live trials on one name, container or tunnel, or a name that led to another's tunnel.
     pub(crate) shared: Vec<String>,
-    /// More than one refund of a payment.
+    /// Said to stand, and a part of it is missing, double or silent.
+    pub(crate) hollow: Vec<String>,
+    /// More than one refund of a payment, or one that nothing called for.
     pub(crate) refunds: Vec<String>,
     /// Scripts that outlived the service by more than a second.
     pub(crate) outlived: Vec<String>,
@@ -38,83 +42,11 @@ impl Verdict {
 
     /// Violations beside those that the last line counts.
     pub(crate) fn others(&self) -> usize {
-        [&self.foreign, &self.mails, &self.shared, &self.refunds, &self.outlived].iter().map(|list| list.len()).sum()
+        [&self.foreign, &self.mails, &self.shared, &self.hollow, &self.refunds, &self.outlived]
+            .iter()
+            .map(|list| list.len())
+            .sum()
     }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-/// How a trial stands, as far as the world can tell.
-pub(super) struct Trial<'a> {
-    pub(super) id: &'a str,
-    pub(super) name: &'a str,
-    pub(super) canceled: bool,
-    /// Its container, once the service wrote it down.
-    pub(super) vmid: Option<&'a str>,
-    pub(super) tunnel: &'a str,
-    pub(super) refunds: usize,
-    pub(super) charges: usize,
-    pub(super) mails: BTreeMap<&'a str, usize>,
-}
-
-impl Trial<'_> {
-    /// Neither waiting for a run nor in the middle of a refusal.
-    pub(super) fn stands(&self) -> bool {
-        self.vmid.is_some() || (self.canceled && self.refunds > 0)
-    }
-
-    pub(super) fn has_mail(&self, kind: &str) -> bool {
-        self.mails.contains_key(kind)
-    }
-
-    /// The mail that ends its story.
-    pub(super) fn last_mail(&self) -> &'static str {
-        if self.refunds > 0 { "apology" } else { "thankyou" }
-    }
-
-    /// Why it is not settled yet.
-    pub(super) fn unsettled(&self) -> Option<String> {
-        let Self { name, canceled, refunds, .. } = self;
-        let told = self.has_mail(self.last_mail());
-        let given = self.vmid.is_some() || *refunds > 0;
-        (!canceled || !told || !given).then(|| {
-            format!(
-                "{name} ({}): canceled {canceled}, {refunds} refunds, container {:?}, mails {:?}",
-                self.id, self.vmid, self.mails
-            )
-        })
-    }
-}
-
-/// All paid trials of a state.
-pub(super) fn trials(state: &Value) -> Vec<Trial<'_>> {
-    let stripe = &state["stripe"];
-    let ids: Vec<&str> = array(&state["mail"]).iter().map(|mail| text(&mail["message_id"])).collect();
-    array(&stripe["subscriptions"])
-        .iter()
-        .map(|subscription| {
-            let (id, customer) = (text(&subscription["id"]), &subscription["customer"]);
-            let charges: Vec<&Value> =
-                array(&stripe["charges"]).iter().filter(|charge| charge["customer"] == *customer).collect();
-            let is_of = |refund: &&Value| charges.iter().any(|charge| charge["id"] == refund["charge"]);
-            let mut mails = BTreeMap::new();
-            for message in ids.iter().filter(|message| message.contains(id)) {
-                *mails.entry(message.trim_start_matches('<').split('.').next().unwrap_or_default()).or_insert(0) += 1;
-            }
-            Trial {
-                id,
-                name: text(&subscription["metadata"]["subdomain"]),
-                canceled: subscription["status"] == "canceled",
-                vmid: subscription["metadata"]["vmid"].as_str(),
-                tunnel: text(&subscription["metadata"]["tunnel_id"]),
-                refunds: array(&stripe["refunds"]).iter().filter(is_of).count(),
-                charges: charges.len(),
-                mails,
-            }
-        })
-        .collect()
 }
 
 /// Looks whether two live trials share something just now.
@@ -152,10 +84,36 @@ pub(super) fn shared(state: &Value) -> Vec<String> {
     found
 }
 
-/// Judges a settled world; `before` is what was there that is not ours.
-pub(super) fn judge(state: &Value, before: &Things) -> Verdict {
+/// What is known of a round beside the state it ends in.
+pub(super) struct Known<'a> {
+    /// What was there that is not ours.
+    pub(super) before: &'a Things,
+    /// What happened to each order, by its name.
+    pub(super) twists: &'a BTreeMap<String, Twist>,
+    /// How often the service was killed until the trials' time was over …
+    pub(super) kills_until_end: usize,
+    /// … and after it.
+    pub(super) kills_after_end: usize,
+}
+
+impl Known<'_> {
+    /// The most mails of a kind: only a kill between hand-over and mark sends another.
+    fn mails_max(&self, kind: &str, trial: &Trial<'_>) -> usize {
+        let kills = match kind {
+            "welcome" => self.kills_until_end,
+            // A trial that stood until its time was over is thanked after it.
+            "thankyou" if !trial.refused_or_canceled_early(self.twists) => self.kills_after_end,
+            _ => self.kills_until_end + self.kills_after_end,
+        };
+        MAILS_MAX.min(1 + kills)
+    }
+}
+
+/// Judges a settled world.
+pub(super) fn judge(state: &Value, known: &Known<'_>) -> Verdict {
     let now = Things::of(state);
-    let mut verdict = Verdict { leaked: before.added(&now), foreign: before.changed(&now), ..Verdict::default() };
+    let mut verdict =
+        Verdict { leaked: known.before.added(&now), foreign: known.before.changed(&now), ..Verdict::default() };
     for trial in trials(state) {
         verdict.lost.extend(trial.unsettled());
         let Trial { name, charges, refunds, .. } = &trial;
@@ -167,15 +125,16 @@ pub(super) fn judge(state: &Value, before: &Things) -> Verdict {
         if *refunds > 1 {
             verdict.refunds.push(format!("{name}: {refunds} refunds"));
         }
-        let due = match (trial.vmid, refunds) {
-            (Some(_), 0) => vec!["thankyou"],
-            (_, 0) => vec![],
-            (_, _) => vec!["apology"],
-        };
-        for kind in due.into_iter().filter(|kind| !trial.has_mail(kind)) {
+        if *refunds > 0 && known.twists.get(*name).is_none_or(|twist| twist.must_be_given()) {
+            verdict.refunds.push(format!("{name}: refunded ({}) though nothing stood in its way", trial.refused));
+        }
+        if *refunds > 0 && trial.has_mail("welcome") && !trial.refused.starts_with("lost") {
+            verdict.refunds.push(format!("{name}: welcomed and refunded ({})", trial.refused));
+        }
+        for kind in trial.due_mails(known.twists).into_iter().filter(|kind| !trial.has_mail(kind)) {
             verdict.mails.push(format!("{name}: no {kind}"));
         }
-        let many = trial.mails.iter().filter(|(_, count)| **count > MAILS_MAX);
+        let many = trial.mails.iter().filter(|(kind, count)| **count > known.mails_max(kind, &trial));
         verdict.mails.extend(many.map(|(kind, count)| format!("{name}: {count} × {kind}")));
     }
     verdict
@@ -205,20 +164,55 @@ mod tests {
 
     #[track_caller]
     fn check(change: impl FnOnce(&mut Value), violated: impl Fn(&Verdict) -> bool) {
+        check_twisted(Twist::None, change, violated);
+    }
+
+    #[track_caller]
+    fn check_twisted(twist: Twist, change: impl FnOnce(&mut Value), violated: impl Fn(&Verdict) -> bool) {
         let before = Things::of(&world(|_| {}));
-        let verdict = judge(&world(change), &before);
+        let twists = BTreeMap::from([("a".to_owned(), twist)]);
+        let known = Known { before: &before, twists: &twists, kills_until_end: 7, kills_after_end: 1 };
+        let verdict = judge(&world(change), &known);
         assert!(violated(&verdict), "{verdict:?}");
+    }
+
+    fn refunded(state: &mut Value) {
+        state["stripe"]["refunds"] = json!([{"id": "re_1", "charge": "ch_1"}]);
+        state["mail"] = json!([{"message_id": "<apology.sub_1@persys.jp>"}]);
+        state["stripe"]["subscriptions"][0]["metadata"] = json!({"subdomain": "a", "tmsk_refused": "foreign 1"});
     }
 
     #[test]
     fn a_life_that_went_well_violates_nothing() {
         check(|_| {}, Verdict::is_clean);
-        let refunded = |state: &mut Value| {
-            state["stripe"]["refunds"] = json!([{"id": "re_1", "charge": "ch_1"}]);
-            state["mail"] = json!([{"message_id": "<apology.sub_1@persys.jp>"}]);
-            state["stripe"]["subscriptions"][0]["metadata"] = json!({"subdomain": "a"});
+        check_twisted(Twist::ForeignRecord, refunded, Verdict::is_clean);
+        check_twisted(Twist::Cancels(0), refunded, Verdict::is_clean);
+        let unwelcomed = |state: &mut Value| state["mail"] = json!([{"message_id": "<thankyou.sub_1@persys.jp>"}]);
+        check_twisted(Twist::Cancels(0), unwelcomed, Verdict::is_clean);
+    }
+
+    #[test]
+    fn a_refund_that_nothing_calls_for_is_seen() {
+        check(refunded, |v| v.refunds.len() == 1);
+        check_twisted(Twist::FailsOnce(8), refunded, |v| v.refunds.len() == 1);
+        let welcomed = |state: &mut Value| {
+            refunded(state);
+            state["mail"].as_array_mut().unwrap().push(json!({"message_id": "<welcome.sub_1@persys.jp>"}));
         };
-        check(refunded, Verdict::is_clean);
+        check_twisted(Twist::ForeignRecord, welcomed, |v| v.refunds.len() == 1);
+    }
+
+    #[test]
+    fn a_mail_more_than_the_kills_explain_is_seen() {
+        let thanked = |times: usize| {
+            move |state: &mut Value| {
+                let thanks = (0..times).map(|_| json!({"message_id": "<thankyou.sub_1@persys.jp>"}));
+                state["mail"].as_array_mut().unwrap().extend(thanks);
+            }
+        };
+        check(thanked(1), Verdict::is_clean);
+        check(thanked(2), |v| v.mails == ["a: 3 × thankyou"]);
+        check(|s| s["mail"] = json!([{"message_id": "<thankyou.sub_1@persys.jp>"}]), |v| v.mails == ["a: no welcome"]);
     }
 
     #[test]
@@ -247,10 +241,10 @@ mod tests {
         );
         check(
             |s| {
+                refunded(s);
                 s["stripe"]["refunds"] = json!([{"charge": "ch_1"}, {"charge": "ch_1"}]);
-                s["mail"] = json!([{"message_id": "<apology.sub_1@persys.jp>"}]);
             },
-            |v| v.refunds.len() == 1,
+            |v| v.refunds.len() == 2,
         );
         check(
             |s| s["cloudflare"]["records"] = json!([{"id": "r1", "name": "a.persys.jp"}]),

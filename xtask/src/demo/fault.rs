@@ -103,7 +103,7 @@ impl Fault {
     }
 }
 
-/// The direct children of a process.
+/// The living direct children of a process. One that has ended and is not yet waited for is none.
 pub(crate) fn children(parent: Option<u32>) -> Vec<Pid> {
     let Some(parent) = parent else {
         return Vec::new();
@@ -111,11 +111,33 @@ pub(crate) fn children(parent: Option<u32>) -> Vec<Pid> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };
+    let parent = parent.to_string();
     let is_child = |pid: &i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let fields = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').nth(1).unwrap_or_default().to_owned());
-        fields.is_some_and(|ppid| ppid == parent.to_string())
+        is_living_child(&stat, &parent)
     };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(is_child).filter_map(Pid::from_raw).collect()
+}
+
+/// Whether a line of `/proc/PID/stat` is of a living child: `PID (program) STATE PARENT …`.
+fn is_living_child(stat: &str, parent: &str) -> bool {
+    let Some((_, rest)) = stat.rsplit_once(") ") else { return false };
+    let mut fields = rest.split(' ');
+    let state = fields.next().unwrap_or_default();
+    !matches!(state, "Z" | "X") && fields.next() == Some(parent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_is_not_yet_waited_for_is_not_alive() {
+        assert!(is_living_child("7 (python3) S 3 7 7 0 -1", "3"));
+        assert!(is_living_child("7 (a) Z 3) R 3 7 7", "3"), "a program's name may hold anything");
+        assert!(!is_living_child("7 (python3) Z 3 7 7 0 -1", "3"));
+        assert!(!is_living_child("7 (python3) S 33 7 7 0 -1", "3"));
+        assert!(!is_living_child("", "3"));
+    }
 }

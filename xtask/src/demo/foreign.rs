@@ -1,23 +1,12 @@
 //! What is somebody else's in the same Proxmox, account and zone, some with names close to ours.
 
-use std::collections::BTreeSet;
-
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::sandbox::Sandbox;
+use crate::world::Things;
 
 /// Everything foreign as it stood before a life.
-pub(crate) struct Foreign {
-    before: Value,
-    vmids: BTreeSet<u64>,
-    tunnels: BTreeSet<String>,
-    records: BTreeSet<String>,
-    files: BTreeSet<String>,
-}
-
-fn text(value: &Value, field: &str) -> String {
-    value[field].as_str().unwrap_or_default().to_owned()
-}
+pub(crate) struct Foreign(Things);
 
 impl Foreign {
     /// Plants it once and notes how it stands.
@@ -53,47 +42,12 @@ impl Foreign {
             }
             sandbox.post("/cloudflare/records", json!({"name": "www", "type": "A", "content": "192.0.2.2"})).await?;
         }
-        let (before, sets) = seen(sandbox).await?;
-        let (vmids, tunnels, records, files) = sets;
-        Ok(Self { before, vmids, tunnels, records, files })
+        Ok(Self(Things::now(sandbox).await?))
     }
 
-    /// How many foreign things are not as they were, and how many things of ours are left over.
-    pub(crate) async fn compare(&self, sandbox: &Sandbox) -> anyhow::Result<(usize, Vec<String>)> {
-        let (after, (vmids, tunnels, records, files)) = seen(sandbox).await?;
-        let mut changed = 0;
-        for kind in ["guests", "tunnels", "records", "files"] {
-            let empty = Vec::new();
-            let then = self.before[kind].as_array().unwrap_or(&empty);
-            let now = after[kind].as_array().unwrap_or(&empty);
-            changed += then.iter().filter(|thing| !now.contains(thing)).count();
-        }
-        let mut left: Vec<String> = vmids.difference(&self.vmids).map(|vmid| format!("container {vmid}")).collect();
-        left.extend(tunnels.difference(&self.tunnels).map(|id| format!("tunnel {id}")));
-        left.extend(records.difference(&self.records).map(|id| format!("record {id}")));
-        left.extend(files.difference(&self.files).map(|name| format!("file {name}")));
-        Ok((changed, left))
+    /// Which foreign things are not byte for byte as they were, and which things of ours are left over.
+    pub(crate) async fn compare(&self, sandbox: &Sandbox) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+        let now = Things::now(sandbox).await?;
+        Ok((self.0.changed(&now), self.0.added(&now)))
     }
-}
-
-type Sets = (BTreeSet<u64>, BTreeSet<String>, BTreeSet<String>, BTreeSet<String>);
-
-async fn seen(sandbox: &Sandbox) -> anyhow::Result<(Value, Sets)> {
-    let state = sandbox.get("/state").await?;
-    let array = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    // The template's lock comes and goes with clones: it is not what a life could damage.
-    let guests: Vec<Value> =
-        array(&state["proxmox"]["guests"]).into_iter().filter(|guest| guest["template"] != true).collect();
-    let alive: Vec<Value> =
-        array(&state["cloudflare"]["tunnels"]).into_iter().filter(|tunnel| tunnel["deleted_at"].is_null()).collect();
-    let records = array(&state["cloudflare"]["records"]);
-    let files: Vec<Value> =
-        state["files"].as_object().into_iter().flatten().map(|(name, body)| json!([name, body])).collect();
-    let sets = (
-        guests.iter().filter_map(|guest| guest["vmid"].as_u64()).collect(),
-        alive.iter().map(|tunnel| text(tunnel, "id")).collect(),
-        records.iter().map(|record| text(record, "id")).collect(),
-        files.iter().map(|file| file[0].as_str().unwrap_or_default().to_owned()).collect(),
-    );
-    Ok((json!({"guests": guests, "tunnels": alive, "records": records, "files": files}), sets))
 }

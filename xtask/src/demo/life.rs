@@ -89,9 +89,9 @@ pub(crate) async fn live(plan: &Plan, sandbox: &Sandbox, server: &Server) -> any
         seen
     }));
     report["leftovers"] = json!(left.len());
-    report["foreign_changed"] = json!(changed);
-    if !left.is_empty() || changed > 0 {
-        bail!("left over: {left:?}; foreign things changed: {changed}");
+    report["foreign_changed"] = json!(changed.len());
+    if !left.is_empty() || !changed.is_empty() {
+        bail!("left over: {left:?}; foreign things changed: {changed:?}");
     }
     Ok(report)
 }
@@ -156,18 +156,24 @@ pub(crate) async fn is_ready(sandbox: &Sandbox, name: &str, session: &str) -> an
     if !whole {
         return Ok(Err(format!("metadata {metadata}, customer {customer}")));
     }
-    let answer =
-        sandbox.http.get(sandbox.address("ingress")).header("Host", format!("{name}.persys.jp")).send().await?;
-    let status = answer.status();
-    let page = answer.text().await?;
-    if status != 200 || !page.contains(&format!("コンテナ {vmid}")) {
-        return Ok(Err(format!("the page answered {status}")));
+    if let Err(seen) = answers(sandbox, name, vmid).await? {
+        return Ok(Err(seen));
     }
     let id = trial["id"].as_str().unwrap_or_default();
     if !mails(sandbox, Some(id)).await?.contains(&"welcome".to_owned()) {
         return Ok(Err("no welcome mail".to_owned()));
     }
     Ok(Ok(vmid))
+}
+
+/// Whether a name leads a visitor to the page of that container.
+pub(crate) async fn answers(sandbox: &Sandbox, name: &str, vmid: u64) -> anyhow::Result<Result<(), String>> {
+    let request = sandbox.http.get(sandbox.address("ingress")).header("Host", format!("{name}.persys.jp"));
+    let answer = request.send().await?;
+    let status = answer.status();
+    let page = answer.text().await?;
+    let right = status == 200 && page.contains(&format!("コンテナ {vmid}"));
+    Ok(if right { Ok(()) } else { Err(format!("the page answered {status}")) })
 }
 
 /// Closed: ended, everything gone, thanked, charged once.
@@ -246,9 +252,9 @@ async fn is_refused(sandbox: &Sandbox, name: &str, session: &str) -> anyhow::Res
     if trial["status"] != "canceled" {
         return Ok(Err(format!("the subscription is {}, metadata {}", trial["status"], trial["metadata"])));
     }
-    let refunds = array(&state["stripe"]["refunds"]).len();
+    let refunds = refunds_of(&state["stripe"], &trial);
     if refunds != 1 {
-        bail!("{refunds} refunds for one trial");
+        bail!("{refunds} refunds of one payment");
     }
     let left = parts_of(&state, name, &trial);
     if !left.is_empty() {
@@ -257,6 +263,14 @@ async fn is_refused(sandbox: &Sandbox, name: &str, session: &str) -> anyhow::Res
     let id = trial["id"].as_str().unwrap_or_default();
     let told = mails(sandbox, Some(id)).await?.contains(&"apology".to_owned());
     Ok(if told { Ok(()) } else { Err("no apology".to_owned()) })
+}
+
+/// How often what was paid for a trial was paid back.
+fn refunds_of(stripe: &Value, trial: &Value) -> usize {
+    let charges: Vec<Value> =
+        array(&stripe["charges"]).into_iter().filter(|charge| charge["customer"] == trial["customer"]).collect();
+    let is_of = |refund: &&Value| charges.iter().any(|charge| charge["id"] == refund["charge"]);
+    array(&stripe["refunds"]).iter().filter(is_of).count()
 }
 
 /// From the script's first request to its last.

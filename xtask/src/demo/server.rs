@@ -8,11 +8,31 @@ use std::sync::Mutex;
 use anyhow::Context as _;
 use tokio::process::{Child, Command};
 
+use crate::folders;
 use crate::processes::{self, root};
 use crate::sandbox::Sandbox;
 
-/// What the demo sets shorter than a real installation does.
-pub(crate) const SHORTER: &str = "Shorter than in a real installation: hold 1 s, silence 75 s, spacing 1 s, give-up after 8 runs and 20 s, a run's limit 60 s, the script's wait for an answer 5 s.";
+/// What the demo sets otherwise than a real installation: limits off, and waits shorter.
+const OTHERWISE: [(&str, &str); 12] = [
+    ("ORDERS_PER_MINUTE", "0"),
+    ("ORDERS_PER_RESERVATION", "0"),
+    ("CALLS_PER_MINUTE", "0"),
+    ("HOLD_SECONDS", "1"),
+    ("SILENCE_SECONDS", "75"),
+    ("SPACING_SECONDS", "1"),
+    ("GIVE_UP_ATTEMPTS", "8"),
+    ("GIVE_UP_SECONDS", "20"),
+    ("PROVISION_TIMEOUT", "60"),
+    ("PROVISIONER_READY_SECONDS", "5"),
+    ("PROVISIONER_READY_POLL_SECONDS", "0.5"),
+    ("PROVISIONER_POLL_SECONDS", "0.2"),
+];
+
+/// The same in words, for whoever watches a demo.
+pub(crate) fn otherwise() -> String {
+    let all: Vec<String> = OTHERWISE.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("Otherwise than in a real installation (0 orders or calls is no limit): {}", all.join(", "))
+}
 
 /// A running service.
 pub(crate) struct Server {
@@ -75,20 +95,11 @@ pub(crate) fn environment(
     set("PROVISIONER", &script.to_string_lossy());
     set("STATE_DIR", &state.to_string_lossy());
     set("BIND", &format!("127.0.0.1:{port}"));
-    set("ORDERS_PER_MINUTE", "0");
-    set("ORDERS_PER_RESERVATION", "0");
-    set("CALLS_PER_MINUTE", "0");
     set("HTTPS_PROXY", sandbox.address("proxy"));
     set("NO_PROXY", "127.0.0.1,localhost");
-    set("HOLD_SECONDS", "1");
-    set("SILENCE_SECONDS", "75");
-    set("SPACING_SECONDS", "1");
-    set("GIVE_UP_ATTEMPTS", "8");
-    set("GIVE_UP_SECONDS", "20");
-    set("PROVISION_TIMEOUT", "60");
-    set("PROVISIONER_READY_SECONDS", "5");
-    set("PROVISIONER_READY_POLL_SECONDS", "0.5");
-    set("PROVISIONER_POLL_SECONDS", "0.2");
+    for (name, value) in OTHERWISE {
+        set(name, value);
+    }
     all
 }
 
@@ -100,19 +111,22 @@ pub(crate) fn start(
     port: u16,
     (quiet, more): (bool, &[(&str, &str)]),
 ) -> anyhow::Result<Server> {
-    let state = std::env::temp_dir().join(format!("tamesuke-demo-{port}-{}", std::process::id()));
-    std::fs::create_dir_all(&state).context("the demo's state folder can't be made")?;
+    let state = folders::make(&format!("demo-{port}"))?;
     let log = std::env::var_os("DEMO_LOG").map(PathBuf::from).or_else(|| quiet.then(|| state.join("server.log")));
-    let stderr = match &log {
+    let (stdout, stderr) = match &log {
         // Appended to, so that a service that is started again keeps what it said before.
-        Some(path) => Stdio::from(std::fs::File::options().create(true).append(true).open(path)?),
-        None => Stdio::inherit(),
+        Some(path) => {
+            let file = std::fs::File::options().create(true).append(true).open(path)?;
+            (Stdio::from(file.try_clone()?), Stdio::from(file))
+        }
+        None => (Stdio::inherit(), Stdio::inherit()),
     };
     let child = Command::new(bin.join("tamesuke-server"))
         .current_dir(&state)
         .envs(environment(sandbox, python, script, port, &state))
         .envs(more.iter().copied())
         .stdin(Stdio::null())
+        .stdout(stdout)
         .stderr(stderr)
         .kill_on_drop(true)
         .spawn()

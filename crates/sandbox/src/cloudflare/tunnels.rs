@@ -44,6 +44,17 @@ pub(super) fn view(world: &World, tunnel: &Tunnel) -> Value {
     })
 }
 
+/// The view, and what Cloudflare shows elsewhere or never: whoever compares two moments must see all of it.
+pub(super) fn whole(world: &World, tunnel: &Tunnel) -> Value {
+    let mut shown = view(world, tunnel);
+    if let Some(fields) = shown.as_object_mut() {
+        fields.insert("config".to_owned(), json!(tunnel.config));
+        fields.insert("version".to_owned(), json!(tunnel.version));
+        fields.insert("secret".to_owned(), json!(tunnel.secret));
+    }
+    shown
+}
+
 pub(super) fn route(world: &Arc<World>, call: &Call, rest: &[&str]) -> Reply {
     match (call.method.as_str(), rest) {
         ("GET", []) => list(world, call),
