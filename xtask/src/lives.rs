@@ -12,7 +12,7 @@ use crate::venv;
 /// How much faster than a real one the imitated Proxmox is here.
 const TIME_SCALE: f64 = 0.02;
 /// Worlds at a time.
-const JOBS: usize = 4;
+const JOBS: usize = 3;
 /// Lives at once on one service, and lives one after another on one name.
 const BURST: usize = 5;
 const REPEAT: usize = 3;

@@ -29,12 +29,13 @@ impl Plan {
     fn patience(&self) -> Duration {
         let lives = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         let machine = Duration::from_secs_f64(60.0 * self.time_scale.max(0.1)).saturating_mul(lives);
+        // A busy machine may miss the script's short wait once: what it made is silent for 75 s, then removed.
         let faults = match &self.fault {
-            None => Duration::from_secs(30),
+            None => Duration::from_secs(150),
             Some(Fault { step: 10, times: None }) => Duration::from_secs(1_200),
             Some(Fault { times: None, .. }) => Duration::from_secs(400),
             Some(Fault { times: Some(times), .. }) => {
-                Duration::from_secs(120).saturating_mul(u32::try_from(*times).unwrap_or(1))
+                Duration::from_secs(240).saturating_mul(u32::try_from(*times).unwrap_or(1))
             }
         };
         machine + faults + Duration::from_secs(30)
@@ -234,7 +235,7 @@ fn parts_of(state: &Value, name: &str, trial: &Value) -> Vec<String> {
 async fn refused(plan: &Plan, sandbox: &Sandbox, server: &Server, sessions: &[String]) -> anyhow::Result<Value> {
     for (name, session) in plan.names.iter().zip(sessions) {
         until(&format!("{name} refunded"), plan.patience(), || is_refused(sandbox, name, session)).await?;
-        until(&format!("{name} free again"), Duration::from_secs(5), || async {
+        until(&format!("{name} free again"), Duration::from_secs(30), || async {
             let url = format!("{}/api/check-subdomain?subdomain={name}", server.url);
             let answer: Value = sandbox.http.get(url).send().await?.json().await?;
             Ok(if answer["available"] == true { Ok(()) } else { Err(answer.to_string()) })
