@@ -15,8 +15,11 @@ use crate::draw::Draw;
 
 /// No script may outlive the service by more.
 const OUTLIVES_MAX: Duration = Duration::from_secs(1);
-/// A run to be hit is waited for that long; then whatever is there is hit.
+/// A run to be hit is waited for that long; then whatever is there is hit …
 const RUN_WAIT_MAX: Duration = Duration::from_secs(6);
+/// … and so long, from the start of the wait, for one that is alive to come to its step: on a busy machine
+/// Python alone takes seconds to start.
+const STEP_WAIT_MAX: Duration = Duration::from_secs(20);
 /// How far into a run a kill falls, in milliseconds: a run takes one to two seconds here.
 const INTO_RUN_MS: u64 = 1_600;
 /// How far into a step, in milliseconds.
@@ -108,11 +111,14 @@ impl Round {
     /// Waits until a run is where the kill is aimed at, or until there was none for long; gives the runs
     /// that are alive then.
     async fn wait_for_run(&mut self, server: &Server, aim: Aim) -> anyhow::Result<Vec<Pid>> {
-        let began = Instant::now();
+        let (began, mut last_alive) = (Instant::now(), Instant::now());
         let mut seen: Option<Instant> = None;
         loop {
             let alive = self.watch.look(&self.sandbox, server.pid()).await?;
             seen = if alive.is_empty() { None } else { seen.or_else(|| Some(Instant::now())) };
+            if seen.is_some() {
+                last_alive = Instant::now();
+            }
             let there = match (aim, seen) {
                 (_, None) => false,
                 (Aim::At(into), Some(since)) => since.elapsed() >= into,
@@ -123,7 +129,7 @@ impl Round {
                     false
                 }
             };
-            if there || began.elapsed() >= RUN_WAIT_MAX {
+            if there || last_alive.elapsed() >= RUN_WAIT_MAX || began.elapsed() >= STEP_WAIT_MAX {
                 return Ok(alive);
             }
             tokio::time::sleep(LOOK_AGAIN).await;
