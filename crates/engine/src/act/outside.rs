@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tamesuke_domain::action::Repair;
+use tamesuke_domain::action::{Action, Repair};
 use tamesuke_domain::ids::{SubscriptionId, TunnelId, Vmid};
 use tamesuke_domain::letter::MailMark;
 use tamesuke_domain::metadata::{Attempt, Change, Recorded};
@@ -95,6 +95,9 @@ impl Engine {
             }
             return Ok(After::Later(after(monotonic, OTHERS_START)));
         };
+        if attempt.count == 1 && !self.still_calls_for_a_run(work).await? {
+            return Ok(After::LookAgain);
+        }
         self.write(&trial, &Change::Attempt(attempt), work).await?;
         let order = RunOrder {
             subdomain: work.name.clone(),
@@ -105,6 +108,17 @@ impl Engine {
         self.ports.provisioner.start(order).await?;
         work.memory.fresh_after = self.ports.clock.monotonic();
         Ok(After::Later(after(self.ports.clock.monotonic(), RUN_LOOK)))
+    }
+}
+
+impl Engine {
+    /// Looks once more, at nothing that was read before: a shared list does not show what somebody made in
+    /// the last seconds, and the script would replace it.
+    async fn still_calls_for_a_run(&self, work: &mut Work<'_>) -> Result<bool, Fault> {
+        work.memory.fresh_after = self.ports.clock.monotonic();
+        let mut look = work.look.clone();
+        self.look_at_world(&mut look, work.memory).await?;
+        Ok(matches!(self.decide(&look), Action::Run(..)))
     }
 }
 
