@@ -13,8 +13,8 @@ use crate::world::stripe::{Bill, Sub};
 /// What is not as it must be yet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Matter {
-    /// A subscription, by its place.
-    Trial(usize),
+    /// A subscription, by its place, and what is wrong with it.
+    Trial(usize, &'static str),
     /// Something that is left, in words.
     Leak(String),
 }
@@ -62,7 +62,7 @@ fn of_sub(world: &World, index: usize) -> Option<Unsettled> {
     let (invariant, what, mail) = broken(world, index, sub)?;
     let sent = mail.map(|kind| world.post.of(index, kind));
     Some(Unsettled {
-        matter: Matter::Trial(index),
+        matter: Matter::Trial(index, what),
         invariant,
         what: format!("{} of {}: {what}", sub.id, sub.label),
         unheard: sent.is_some_and(|sent| sent.unanswered + sent.untold > 0),

@@ -1,8 +1,9 @@
 //! Verdicts, held against the world: a trial may be refused only for what is so. Without this an engine
 //! that gives every order up and every payment back would keep all other promises.
 
-use tamesuke_domain::metadata::{Attempt, Reason, Record, key};
+use tamesuke_domain::metadata::{Attempt, Reason, key};
 use tamesuke_domain::parts::TunnelName;
+use tamesuke_domain::time::Timestamp;
 use tamesuke_domain::trial::Status;
 
 use super::Invariant;
@@ -58,6 +59,14 @@ fn is_foreign(world: &World, label: &str) -> bool {
         || world.files.files.get(label).is_some_and(|file| other(file.maker))
 }
 
+/// The attempts that a trial has had, whatever else of its keys a hand has broken since.
+fn attempt_of(sub: &Sub) -> Option<Attempt> {
+    let mut parts = sub.mark(key::ATTEMPT)?.split(':');
+    let count = parts.next()?.parse().ok()?;
+    let mut moment = || Some(Timestamp::from_unix(parts.next()?.parse().ok()?));
+    Some(Attempt { count, first: moment()?, last: moment()? })
+}
+
 /// It waits for longer than is promised, or all of its attempts failed for long enough.
 fn is_overdue(world: &World, sub: &Sub) -> bool {
     let now = world.stripe_now();
@@ -65,8 +74,7 @@ fn is_overdue(world: &World, sub: &Sub) -> bool {
         let give_up = crate::settings::give_up_secs(world.options.attempts_max);
         attempt.count >= world.options.attempts_max && now.secs_since(attempt.first) >= give_up
     };
-    let record = Record::read(&sub.metadata, &sub.customer.metadata).ok();
-    now.secs_since(sub.created) >= world.options.overdue_secs || record.and_then(|r| r.attempt).is_some_and(spent)
+    now.secs_since(sub.created) >= world.options.overdue_secs || attempt_of(sub).is_some_and(spent)
 }
 
 /// A part that is not simply put back is gone, or its address leads elsewhere.

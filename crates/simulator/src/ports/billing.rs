@@ -19,6 +19,8 @@ use crate::payments;
 use crate::world::stripe::{News, Session, Sub, instance, session_index, sub_index};
 use crate::world::{Pid, World};
 
+/// What a process asked for arrives that long after its death, at most.
+const LATE: u64 = 60_000;
 /// Subscriptions of a page.
 const PAGE: usize = 100;
 
@@ -262,7 +264,8 @@ fn note(world: &mut World, (index, pid): (usize, Pid), entries: &Metadata, fate:
     match mark {
         Some((kind, stage)) if stage.starts_with("try") => {
             let knows = !matches!(fate, Fate::Lost | Fate::Late) && world.processes.get(&pid).is_some_and(|p| p.alive);
-            let ended = world.ended_processes();
+            // What the dead have asked for last may still arrive.
+            let ended = world.ended_before(world.now.saturating_sub(LATE));
             world.post.marked(index, kind, knows.then_some(pid), ended);
         }
         Some((kind, _)) => world.post.settled(index, kind),

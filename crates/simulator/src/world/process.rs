@@ -24,6 +24,8 @@ pub struct Process {
     pub born: u64,
     /// Whether it runs.
     pub alive: bool,
+    /// When it ended.
+    pub ended_at: Option<u64>,
     /// Whether it was told to stop.
     pub stopping: bool,
     /// How far its local clock is off, in seconds.
@@ -114,14 +116,22 @@ impl World {
 
     /// How many processes have ended.
     pub fn ended_processes(&self) -> u32 {
-        u32::try_from(self.processes.values().filter(|process| !process.alive).count()).unwrap_or(u32::MAX)
+        self.ended_before(self.now)
+    }
+
+    /// How many processes had ended by a moment.
+    pub fn ended_before(&self, moment: u64) -> u32 {
+        let ended = self.processes.values().filter(|process| process.ended_at.is_some_and(|at| at <= moment));
+        u32::try_from(ended.count()).unwrap_or(u32::MAX)
     }
 
     /// A process is gone: its calls in flight arrive or do not, its runs die or outlive it.
     pub fn death(&mut self, pid: Pid) {
         let _so_far = self.calm_so_far();
+        let now = self.now;
         if let Some(process) = self.processes.get_mut(&pid) {
             process.alive = false;
+            process.ended_at = Some(now);
         }
         let mut draws = self.chance.clone();
         let _next = self.chance.bits();
