@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any, cast
 
 import cloudflare
@@ -49,9 +50,11 @@ class Edge:
 
 
 @pytest.fixture
-def edge(sandbox: Sandbox) -> Edge:
+def edge(sandbox: Sandbox) -> Iterator[Edge]:
     """Give the library with its ids."""
-    return Edge(sandbox)
+    known = Edge(sandbox)
+    with known.api:
+        yield known
 
 
 def code_of(error: cloudflare.APIStatusError) -> tuple[int, int]:
@@ -246,8 +249,8 @@ def a_comment_with_a_line_break_or_too_long_is_refused(edge: Edge) -> None:
 
 
 def a_wrong_token_and_a_malformed_header_are_told_apart(sandbox: Sandbox, edge: Edge) -> None:
-    with pytest.raises(cloudflare.PermissionDeniedError) as refused:
-        client(sandbox, "wrong" * 8).zero_trust.tunnels.cloudflared.list(account_id=edge.account)
+    with client(sandbox, "wrong" * 8) as stranger, pytest.raises(cloudflare.PermissionDeniedError) as refused:
+        stranger.zero_trust.tunnels.cloudflared.list(account_id=edge.account)
     assert code_of(refused.value) == (403, 10_000)
     with pytest.raises(cloudflare.PermissionDeniedError):
         edge.records.list(zone_id="0" * 32)
