@@ -40,7 +40,7 @@ pub(crate) struct Options {
 /// In how many seeds a planted fault is looked for, if nothing else is said.
 const PLANTED_SEEDS: u64 = 20_000;
 /// Planted faults that a test run looks for: those found within few seeds.
-const QUICK_FAULTS: &str = "OwnedByName,CanceledUnrefunded,MarkedBeforeSent,NoResync";
+const QUICK_FAULTS: &str = "OwnedByName,CanceledUnrefunded,MarkedBeforeSent,NoArbitration,NoResync";
 
 impl Options {
     fn arguments(&self) -> Vec<String> {
