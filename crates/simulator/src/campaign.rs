@@ -1,5 +1,6 @@
 //! Many seeds, each on one thread from its beginning to its end, and what they covered.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -146,6 +147,19 @@ impl Campaign {
         missing
     }
 
+    /// What was called how often in a seed, on average.
+    fn calls_line(&self) -> String {
+        let mut sums: BTreeMap<Op, u64> = BTreeMap::new();
+        for ((op, _), count) in &self.tally.calls {
+            *sums.entry(*op).or_insert(0) += count;
+        }
+        let mut sums: Vec<(Op, u64)> = sums.into_iter().collect();
+        sums.sort_by_key(|(_, sum)| std::cmp::Reverse(*sum));
+        let seeds = self.seeds.max(1);
+        let each = sums.iter().map(|(op, sum)| format!("{} {}.{}", op.text(), sum / seeds, sum * 10 / seeds % 10));
+        format!("calls of a seed: {}", each.collect::<Vec<_>>().join(", "))
+    }
+
     /// The report.
     pub fn lines(&self) -> Vec<String> {
         let tally = &self.tally;
@@ -179,13 +193,18 @@ impl Campaign {
                 "disturbances: {}",
                 tally.disturbed.iter().map(|(kind, count)| format!("{kind:?} {count}")).collect::<Vec<_>>().join(", ")
             ),
-            format!("Stripe calls of a quiet life: at most {}.{}", tally.quiet_calls / 10, tally.quiet_calls % 10),
+            format!(
+                "Stripe calls of a quiet life: {} on average; lives by their calls: {}",
+                tally.quiet_calls().map_or_else(|| "none".to_owned(), |ten| format!("{}.{}", ten / 10, ten % 10)),
+                tally.quiet_lives.iter().map(|(calls, n)| format!("{calls}:{n}")).collect::<Vec<_>>().join(" "),
+            ),
             format!("longest unsettled stretch after healing: {} s", tally.unsettled_secs),
             format!(
                 "rows of decide: {}",
                 tally.rows.iter().enumerate().map(|(row, n)| format!("{row}:{n}")).collect::<Vec<_>>().join(" ")
             ),
         ];
+        lines.push(self.calls_line());
         let pairs: usize = Op::ALL.iter().map(|op| Fate::of(*op).len()).sum();
         let missing = self.uncovered();
         lines.push(format!("coverage: {pairs} pairs of call and fault, {} gaps", missing.len()));

@@ -1,6 +1,7 @@
 //! The promises, checked at every write. Whose a thing truly is, is known here and nowhere else: no
 //! port shows it.
 
+pub mod calls;
 pub mod foreign;
 pub mod settled;
 mod verdict;

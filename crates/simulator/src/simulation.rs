@@ -13,7 +13,7 @@ use tamesuke_engine::signup::Availability;
 use crate::executor::Executor;
 use crate::fate::{Kind, Muted};
 use crate::invariants::settled::{Matter, rival, unsettled};
-use crate::invariants::{Invariant, Violation, foreign};
+use crate::invariants::{Invariant, Violation, calls, foreign};
 use crate::options::{HOUR, MINUTE};
 use crate::settings::RESYNC;
 use crate::tally::Tally;
@@ -35,8 +35,6 @@ const RIVALS_WITHIN: u64 = 30 * MINUTE;
 const RESERVED_AT_MOST: u64 = 15 * MINUTE;
 /// Nothing that takes longer is skipped over.
 const WORTH_SKIPPING: u64 = 2 * MINUTE;
-/// Stripe calls of a quiet life, on average over a seed's lives.
-const QUIET_CALLS: u64 = 14;
 
 /// What came of a seed.
 #[derive(Debug)]
@@ -241,6 +239,7 @@ impl Simulation {
     }
 
     fn finish(mut self) -> Outcome {
+        calls::count(&mut self.world.lock());
         let pids: Vec<Pid> = self.engines.keys().copied().collect();
         for pid in pids {
             if let Some(engine) = self.engines.remove(&pid) {
@@ -249,20 +248,12 @@ impl Simulation {
             }
         }
         let mut world = self.world.lock();
-        let paid = world.tally.paid;
-        if world.options.quiet {
-            world.tally.quiet_calls = world.tally.life_calls * 10 / paid.max(1);
-        }
         foreign::compare(&mut world);
         if world.options.quiet
             && let Some(refused) = world.stripe.subs.iter().find(|sub| sub.refused())
         {
             let what = format!("{} was refused though nothing went wrong", refused.id);
             world.violate(Invariant::NothingLost, what);
-        }
-        if world.options.quiet && world.tally.life_calls > QUIET_CALLS * paid {
-            let what = format!("{} calls for {paid} quiet lives", world.tally.life_calls);
-            world.violate(Invariant::FewCalls, what);
         }
         let mut tally = world.tally.clone();
         tally.secs = world.now / 1_000;

@@ -32,8 +32,8 @@ pub struct Tally {
     pub crashes: u64,
     /// Virtual seconds.
     pub secs: u64,
-    /// Stripe calls of ten quiet lives, the most of any seed.
-    pub quiet_calls: u64,
+    /// Quiet lives by their Stripe calls.
+    pub quiet_lives: BTreeMap<u64, u64>,
     /// The longest unsettled stretch after healing, in seconds.
     pub unsettled_secs: u64,
 }
@@ -69,6 +69,12 @@ impl Tally {
         }
     }
 
+    /// Tenths of Stripe calls of a quiet life, on average; none where there was no such life.
+    pub fn quiet_calls(&self) -> Option<u64> {
+        let calls: u64 = self.quiet_lives.iter().map(|(calls, lives)| calls * lives).sum();
+        (calls * 10).checked_div(self.quiet_lives.values().sum())
+    }
+
     /// Adds another seed's numbers.
     pub fn add(&mut self, other: &Self) {
         add_all(&mut self.calls, &other.calls);
@@ -83,7 +89,7 @@ impl Tally {
         self.mails += other.mails;
         self.crashes += other.crashes;
         self.secs += other.secs;
-        self.quiet_calls = self.quiet_calls.max(other.quiet_calls);
+        add_all(&mut self.quiet_lives, &other.quiet_lives);
         self.unsettled_secs = self.unsettled_secs.max(other.unsettled_secs);
     }
 }

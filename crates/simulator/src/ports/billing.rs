@@ -1,10 +1,11 @@
 //! Stripe as the port `Billing` promises it.
 
+mod effect;
+
 use async_trait::async_trait;
 use tamesuke_domain::action::EndBy;
 use tamesuke_domain::checkout::{Checkout, CheckoutStatus, Expired, NewCheckout, SeenCheckout};
 use tamesuke_domain::ids::{CheckoutId, PriceId, SubscriptionId};
-use tamesuke_domain::letter::MailKind;
 use tamesuke_domain::metadata::{self, Metadata};
 use tamesuke_domain::money::Money;
 use tamesuke_domain::ports::{Billing, EventHint, Fault, Price, RefundOutcome, SubscriptionPage, Subscriptions};
@@ -12,28 +13,15 @@ use tamesuke_domain::time::Timestamp;
 use tamesuke_domain::trial::{Customer, Status, Subscription};
 
 use super::Link;
-use crate::fate::Fate;
 use crate::invariants::{self, foreign};
 use crate::op::Op;
 use crate::payments;
-use crate::world::stripe::{News, Session, Sub, instance, session_index, sub_index};
-use crate::world::{Pid, World};
-
-/// What a process asked for arrives that long after its death, at most.
-const LATE: u64 = 60_000;
-/// Subscriptions of a page.
-const PAGE: usize = 100;
+use crate::world::World;
+use crate::world::stripe::{News, Of, Session, Sub, instance, session_index, sub_index};
+use effect::{create, days_of, give_back, note, ours, page};
 
 /// The port `Billing`.
 pub struct FakeBilling(pub Link);
-
-fn days_of(price: &PriceId) -> Option<u32> {
-    price.as_str().strip_prefix("price_")?.parse().ok()
-}
-
-fn ours(sub: &Sub) -> bool {
-    sub.ours && metadata::subdomain_of(&sub.metadata, instance()).is_some()
-}
 
 /// As a program of this installation sees a session; none of another one's.
 fn seen(session: &Session) -> Option<Checkout> {
@@ -69,13 +57,19 @@ impl Billing for FakeBilling {
 
     async fn create_checkout(&self, checkout: &NewCheckout) -> Result<Checkout, Fault> {
         let wanted = checkout.clone();
-        self.0.call(Op::CreateCheckout, move |world, _| create(world, wanted)).await
+        let created = self.0.call(Op::CreateCheckout, move |world, _| {
+            let created = create(world, wanted)?;
+            world.stripe.charge(Of::Session(session_index(&created.id)));
+            Ok(created)
+        });
+        created.await
     }
 
     async fn checkout(&self, id: &CheckoutId) -> Result<Option<SeenCheckout>, Fault> {
-        let id = id.clone();
+        let index = session_index(id);
         let read = self.0.call(Op::ReadCheckout, move |world, _| {
-            let session = session_index(&id).and_then(|index| world.stripe.sessions.get(index)).and_then(seen);
+            world.stripe.charge(Of::Session(index));
+            let session = index.and_then(|index| world.stripe.sessions.get(index)).and_then(seen);
             Ok(session.map(|checkout| {
                 let sub = checkout.subscription.as_ref().and_then(|id| world.stripe.sub(id));
                 let subscription = sub.filter(|sub| ours(sub)).map(Sub::view);
@@ -98,6 +92,7 @@ impl Billing for FakeBilling {
             return self.checkouts_since(since).await;
         };
         let read = self.0.call(Op::ListRivals, move |world, _| {
+            world.stripe.charge(Of::Session(world.stripe.sessions.len().checked_sub(1)));
             Ok(world.stripe.sessions.iter().skip(newest + 1).rev().filter_map(seen).collect())
         });
         read.await
@@ -107,6 +102,7 @@ impl Billing for FakeBilling {
         let id = id.clone();
         let expired = self.0.call(Op::ExpireCheckout, move |world, _| {
             let index = session_index(&id).ok_or_else(|| Op::ExpireCheckout.refused("no such session"))?;
+            world.stripe.charge(Of::Session(Some(index)));
             payments::expire(world, index);
             let session = world.stripe.sessions.get(index);
             let session = session.ok_or_else(|| Op::ExpireCheckout.refused("no such session"))?;
@@ -121,6 +117,7 @@ impl Billing for FakeBilling {
     async fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>, Fault> {
         let id = id.clone();
         let read = self.0.call(Op::ReadSubscription, move |world, _| {
+            world.stripe.charge(Of::Sub(sub_index(&id)));
             Ok(world.stripe.sub(&id).filter(|sub| ours(sub)).map(Sub::view))
         });
         read.await
@@ -151,6 +148,7 @@ impl Billing for FakeBilling {
         let (op, pid) = (Op::WriteMetadata, self.0.pid());
         let merged = self.0.call(op, move |world, fate| {
             let index = index_of(op, &id)?;
+            world.stripe.charge(Of::Sub(Some(index)));
             if let Some(sub) = world.stripe.subs.get_mut(index) {
                 sub.metadata.extend(entries.clone());
             }
@@ -167,6 +165,7 @@ impl Billing for FakeBilling {
         let (op, pid) = (Op::WriteCustomer, self.0.pid());
         let merged = self.0.call(op, move |world, fate| {
             let index = of_customer(world, op, &customer)?;
+            world.stripe.charge(Of::Sub(Some(index)));
             if let Some(sub) = world.stripe.subs.get_mut(index) {
                 sub.customer.metadata.extend(entries.clone());
             }
@@ -182,6 +181,7 @@ impl Billing for FakeBilling {
         let op = Op::NameCustomer;
         let named = self.0.call(op, move |world, _| {
             let index = of_customer(world, op, &customer)?;
+            world.stripe.charge(Of::Sub(Some(index)));
             foreign::writing(world, index, "its Customer was named");
             if let Some(sub) = world.stripe.subs.get_mut(index) {
                 sub.customer.has_company = true;
@@ -197,6 +197,7 @@ impl Billing for FakeBilling {
         let op = Op::SetEnd;
         let set = self.0.call(op, move |world, _| {
             let index = index_of(op, &id)?;
+            world.stripe.charge(Of::Sub(Some(index)));
             let over = world.stripe.subs.get(index).is_none_or(|sub| sub.status == Status::Canceled);
             if over {
                 return Err(op.refused("a canceled subscription"));
@@ -216,6 +217,7 @@ impl Billing for FakeBilling {
         let op = Op::Cancel;
         let canceled = self.0.call(op, move |world, _| {
             let index = index_of(op, &id)?;
+            world.stripe.charge(Of::Sub(Some(index)));
             invariants::canceling(world, index);
             payments::cancel(world, index);
             view(world, op, index)
@@ -236,6 +238,7 @@ impl Billing for FakeBilling {
         let find = bill.clone();
         let seen = self.0.call(Op::ReadPayment, move |world, _| {
             let (sub, bill) = find(world, Op::ReadPayment)?;
+            world.stripe.charge(Of::Sub(Some(sub)));
             Ok(world.stripe.subs.get(sub).and_then(|sub| sub.bills.get(bill).cloned()))
         });
         match seen.await? {
@@ -249,87 +252,9 @@ impl Billing for FakeBilling {
         }
         let refunded = self.0.call(Op::Refund, move |world, _| {
             let of = bill(world, Op::Refund)?;
+            world.stripe.charge(Of::Sub(Some(of.0)));
             give_back(world, of)
         });
         refunded.await
     }
-}
-
-/// Takes note of what `pid` has merged.
-fn note(world: &mut World, (index, pid): (usize, Pid), entries: &Metadata, fate: Fate) {
-    let now = world.now;
-    let mark = entries.get(metadata::key::MAIL).and_then(|mark| mark.split_once(':'));
-    let kinds = [MailKind::Welcome, MailKind::ThankYou, MailKind::Apology];
-    let mark = mark.and_then(|(kind, stage)| Some((kinds.into_iter().find(|k| k.as_str() == kind)?, stage)));
-    match mark {
-        Some((kind, stage)) if stage.starts_with("try") => {
-            let knows = !matches!(fate, Fate::Lost | Fate::Late) && world.processes.get(&pid).is_some_and(|p| p.alive);
-            // What the dead have asked for last may still arrive.
-            let ended = world.ended_before(world.now.saturating_sub(LATE));
-            world.post.marked(index, kind, knows.then_some(pid), ended);
-        }
-        Some((kind, _)) => world.post.settled(index, kind),
-        None => {}
-    }
-    world.trace.note(now, "meta", (index as u64, entries.len() as u64), || format!("sub_{index} {entries:?}"));
-}
-
-fn create(world: &mut World, wanted: NewCheckout) -> Result<Checkout, Fault> {
-    let op = Op::CreateCheckout;
-    let same = world.stripe.sessions.iter().find(|session| session.idempotency_key == wanted.idempotency_key);
-    if let Some(same) = same {
-        return Ok(same.shown.clone());
-    }
-    let index = world.stripe.sessions.len();
-    let id: CheckoutId = format!("cs_{index}").parse().map_err(|_| op.refused("no id"))?;
-    let shown = Checkout {
-        url: Some(format!("https://checkout.example/{id}")),
-        id,
-        status: CheckoutStatus::Open,
-        created: world.stripe_now(),
-        expires: wanted.expires,
-        reference: wanted.reference,
-        email: Some(wanted.email),
-        subscription: None,
-        metadata: wanted.metadata,
-    };
-    let price_days = days_of(&wanted.price).ok_or_else(|| op.refused("no such price"))?;
-    let session = Session { shown: shown.clone(), idempotency_key: wanted.idempotency_key, price_days };
-    world.stripe.sessions.push(session);
-    payments::lapse_later(world, index);
-    Ok(shown)
-}
-
-fn page(world: &World, which: Subscriptions, after: Option<usize>) -> SubscriptionPage {
-    let fits = |sub: &&Sub| match which {
-        Subscriptions::Since(since) => sub.created >= since,
-        Subscriptions::LiveBefore(before) => sub.created < before && sub.status != Status::Canceled,
-    };
-    let older = world.stripe.subs.get(..after.unwrap_or(world.stripe.subs.len())).unwrap_or_default();
-    let mut listed = older.iter().rev().filter(fits);
-    let shown: Vec<&Sub> = listed.by_ref().take(PAGE).collect();
-    let more = listed.next().is_some();
-    SubscriptionPage {
-        next: if more { shown.last().map(|sub| sub.id.clone()) } else { None },
-        subscriptions: shown.into_iter().filter(|sub| ours(sub)).map(Sub::view).collect(),
-    }
-}
-
-/// A second refund of a payment is refused, as Stripe does: whoever asks has read the payment first, but the
-/// late request of a process that died may arrive in between.
-fn give_back(world: &mut World, (index, nth): (usize, usize)) -> Result<RefundOutcome, Fault> {
-    invariants::refunding(world, index, nth);
-    let Some(id) = world.stripe.refund_id() else {
-        return Err(Op::Refund.refused("no id"));
-    };
-    let bill = world.stripe.subs.get_mut(index).and_then(|sub| sub.bills.get_mut(nth));
-    let Some(bill) = bill else {
-        return Err(Op::Refund.refused("no such invoice"));
-    };
-    if bill.refund.is_some() {
-        return Err(Op::Refund.refused("it has been refunded already"));
-    }
-    bill.refund = Some(id.clone());
-    world.trace.note(world.now, "refund", (index as u64, nth as u64), || format!("{id} for sub_{index}"));
-    Ok(RefundOutcome::Refunded(id))
 }

@@ -29,6 +29,8 @@ pub struct Session {
     pub idempotency_key: String,
     /// The Price's period in days.
     pub price_days: u32,
+    /// Calls that its life took.
+    pub calls: u64,
 }
 
 /// An invoice and what became of its payment.
@@ -100,6 +102,15 @@ pub struct Stripe {
     refunds: u32,
 }
 
+/// Whose life a call belongs to.
+#[derive(Debug, Clone, Copy)]
+pub enum Of {
+    /// A session's, by its place.
+    Session(Option<usize>),
+    /// That of the session which a subscription came from, by the subscription's place.
+    Sub(Option<usize>),
+}
+
 /// A session's place in its id.
 pub fn session_index(id: &CheckoutId) -> Option<usize> {
     id.as_str().strip_prefix("cs_")?.parse().ok()
@@ -158,6 +169,20 @@ impl Sub {
 }
 
 impl Stripe {
+    /// Counts a call for the life that it is made for.
+    pub fn charge(&mut self, whose: Of) {
+        let session = match whose {
+            Of::Session(index) => index.and_then(|index| self.sessions.get_mut(index)),
+            Of::Sub(index) => {
+                let id = index.and_then(|index| self.subs.get(index)).map(|sub| sub.id.clone());
+                id.and_then(|id| self.sessions.iter_mut().find(|s| s.shown.subscription.as_ref() == Some(&id)))
+            }
+        };
+        if let Some(session) = session {
+            session.calls += 1;
+        }
+    }
+
     /// A new invoice.
     pub fn bill(&self, sub: usize, nth: usize, billed: Billed, paid: bool) -> Option<Bill> {
         let id: InvoiceId = format!("in_{sub}x{nth}").parse().ok()?;
