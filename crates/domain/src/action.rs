@@ -39,12 +39,16 @@ pub enum AlertKind {
     Missing,
     /// A guest of ours has been locked for long.
     Locked,
-    /// A mail could not be delivered.
+    /// A mail has been refused for long; it goes on being tried.
+    MailRefused,
+    /// A mail could not be delivered, and is given up.
     MailLost,
     /// A payment is disputed.
     Disputed,
     /// A removal fails again and again.
     RemovalFails,
+    /// Stripe refuses again and again what a trial's money hangs on.
+    StripeRefuses,
     /// A trial was refused.
     Refused,
 }

@@ -19,6 +19,9 @@ use crate::reconcile::{after, replace};
 
 /// How soon a name under an alert is looked at again.
 const ALERT_AGAIN: Duration = Duration::from_secs(60);
+/// A removal, or what money hangs on, that failed so often in a row is told to the operator: a quarter of an
+/// hour, with the waits between.
+const FAILURES_TOLD: u32 = 10;
 
 /// What follows an action.
 pub(crate) enum After {
@@ -143,9 +146,15 @@ impl Engine {
         };
         let limits = (self.settings.backoff_max, fault.retry_after());
         let failures = work.memory.failed(deed, monotonic, limits, self.ports.entropy.as_ref());
-        if matches!(action, Action::Remove(_)) && failures >= 10 {
-            let detail = format!("cannot {action} of {name}: {}", fault.chain());
-            self.alert(&AlertKind::RemovalFails, &detail, work).await;
+        let told = match action {
+            Action::Remove(_) => Some((AlertKind::RemovalFails, format!("cannot {action} of {name}"))),
+            Action::SetEnd(..) | Action::Refuse(..) | Action::Refund(_) | Action::Cancel(_) => {
+                Some((AlertKind::StripeRefuses, format!("Stripe does not let us {action}; do it in its dashboard")))
+            }
+            _ => None,
+        };
+        if let Some((kind, what)) = told.filter(|_| failures >= FAILURES_TOLD) {
+            self.alert(&kind, &format!("{what}: {}", fault.chain()), work).await;
         }
         After::LookAgain
     }

@@ -279,6 +279,7 @@ impl Engine {
         }
         Ok(self.ask_for_progress(id).await.unwrap_or_else(|fault| {
             tracing::warn!(subscription = %id, error = %fault.chain(), "{id} is shown as it was known before");
+            self.hub.note_asked(id, now);
             known
         }))
     }
@@ -286,10 +287,8 @@ impl Engine {
     async fn ask_for_progress(&self, id: &tamesuke_domain::ids::SubscriptionId) -> Result<Progress, Fault> {
         let read = self.ports.billing.subscription(id).await?;
         let trial = read.and_then(|subscription| tamesuke_domain::trial::Trial::read(subscription).ok());
-        let Some(trial) = trial else {
-            return Ok(bare(State::Stuck));
-        };
-        let progress = self.progress_of(&trial, false);
+        // What does not read is kept, too: the next look at it says so anew, or shows that it was mended.
+        let progress = trial.map_or_else(|| bare(State::Stuck), |trial| self.progress_of(&trial, false));
         self.hub.publish(id, progress.clone());
         self.hub.note_asked(id, self.ports.clock.monotonic());
         Ok(progress)

@@ -42,7 +42,10 @@ impl Engine {
             }
             match self.ports.billing.subscription(&id).await? {
                 Some(subscription) => subscriptions.push(subscription),
-                None => self.names.forget_subscription(name, &id),
+                None => {
+                    self.names.forget_subscription(name, &id);
+                    self.hub.forget(&id);
+                }
             }
         }
         Ok(subscriptions)
@@ -129,7 +132,7 @@ fn believed(mut scene: tamesuke_domain::parts::Scene, memory: &NameMemory) -> ta
         let gone = |part: Part| memory.believed_gone.contains(&part);
         scene.containers.retain(|container| !gone(Part::Container(container.vmid)));
         scene.tunnels.retain(|tunnel| !gone(Part::Tunnel(tunnel.id.clone())));
-        scene.records.retain(|record| !gone(Part::Record(record.id.clone())));
+        scene.records.retain(|record| !record.part().is_some_and(gone));
         scene.file = scene.file.filter(|_| !gone(Part::File));
     }
     scene

@@ -92,6 +92,8 @@ pub enum Arranged {
     NotNow,
     /// It happens, and its answer is lost.
     Unheard,
+    /// It has no answer, and happens only after whoever asked has given up.
+    Late,
 }
 
 impl Arranged {
@@ -100,6 +102,7 @@ impl Arranged {
         match self {
             Self::Refused | Self::NotNow => Fate::Refused,
             Self::Unheard => Fate::Lost,
+            Self::Late => Fate::Late,
         }
     }
 }

@@ -6,8 +6,11 @@ use crate::letter::{MailKind, MailMark, Stage, TRIES_MAX, wait_after_try_secs};
 use crate::look::{Deed, HandOver};
 use crate::metadata::RefundMark;
 use crate::planted::{self, Planted};
-use crate::time::Timestamp;
+use crate::time::{DAY_SECS, Timestamp};
 use crate::trial::Trial;
+
+/// So long a trial's last mail is handed to a server that refuses it for now.
+const LAST_MAIL_TRIED_SECS: i64 = 30 * DAY_SECS;
 
 /// Where a mail stands.
 enum Standing {
@@ -70,6 +73,7 @@ impl Case<'_> {
             Some(HandOver::Pending) if planted::has(Planted::MarkedBeforeSent) => Standing::Mark(Stage::Sent),
             Some(HandOver::Pending) => Standing::HandOver,
             Some(HandOver::Refused { hopeless: true, .. }) => Standing::Mark(Stage::Lost),
+            Some(HandOver::Refused { .. }) if self.is_stale(mark) => Standing::Mark(Stage::Lost),
             Some(HandOver::Refused { again_in, hopeless: false }) if again_in.is_zero() => Standing::HandOver,
             Some(HandOver::Refused { hopeless: false, .. }) => Standing::Memory,
             None => {
@@ -81,6 +85,12 @@ impl Case<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a last mail has been refused for so long that it tells nobody anything any more. A welcome goes
+    /// on being tried until the trial's end, which calls for another mail.
+    fn is_stale(&self, mark: MailMark) -> bool {
+        mark.kind != MailKind::Welcome && self.now >= mark.at.plus_secs(LAST_MAIL_TRIED_SECS)
     }
 
     /// The mark that begins a mail.

@@ -85,13 +85,14 @@ impl Engine {
             }
             Err(fault) => {
                 tracing::warn!(subscription = %id, %kind, error = %fault.chain(), "the {kind} mail of {id} was not sent");
-                false
+                // Nothing that another try would change: an address that no mail server can be told, say.
+                matches!(fault, Fault::Refused { .. })
             }
         };
         let refused_for = work.memory.mail_refused((id, kind), for_good, monotonic, self.ports.entropy.as_ref());
         if refused_for >= ALERT_AFTER {
             let detail = format!("the {kind} mail of {id} has been refused for over an hour; look at the mail server");
-            self.alert(&AlertKind::MailLost, &detail, work).await;
+            self.alert(&AlertKind::MailRefused, &detail, work).await;
         }
         Ok(After::LookAgain)
     }

@@ -148,11 +148,11 @@ impl FakeInventory {
         asked.await
     }
 
-    async fn remove_record(&self, name: &Subdomain, id: &RecordId) -> Result<Removal, Fault> {
-        let (index, label) = (record_index(id), name.to_string());
+    async fn remove_record(&self, name: &Subdomain, (id, tunnel): (&RecordId, &TunnelId)) -> Result<Removal, Fault> {
+        let (index, label, tunnel) = (record_index(id), name.to_string(), tunnel.clone());
         let read = self.0.call(Op::ReadRecord, move |world, _| {
             let record = index.and_then(|index| world.cloudflare.records.get(&index));
-            Ok(record.map(|record| record.label == label && record.shown.points_at_a_tunnel()))
+            Ok(record.map(|record| record.label == label && record.shown.points_at(&tunnel)))
         });
         match read.await? {
             None => return Ok(Removal::Asked),
@@ -278,7 +278,7 @@ impl Inventory for FakeInventory {
 
     async fn remove(&self, name: &Subdomain, part: &Part) -> Result<Removal, Fault> {
         match part {
-            Part::Record(id) => self.remove_record(name, id).await,
+            Part::Record(id, tunnel) => self.remove_record(name, (id, tunnel)).await,
             Part::File => {
                 let label = name.to_string();
                 let deleted = self.0.call(Op::DeleteFile, move |world, fate| {

@@ -61,6 +61,7 @@ impl Mailer for FakeMailer {
             world
                 .trace
                 .note(now, "alert", (0, 0), || format!("{:?} of {}: {}", note.kind, note.subdomain, note.detail));
+            world.post.notes.push(note);
             Ok(Delivery::Accepted)
         });
         delivery(told.await)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tamesuke_domain::letter::MailKind;
+use tamesuke_domain::ports::Note;
 
 use super::Pid;
 
@@ -36,6 +37,8 @@ pub struct Mail {
 pub struct Post {
     /// All that arrived, oldest first.
     pub boxes: Vec<Mail>,
+    /// What the operator was told, oldest first.
+    pub notes: Vec<Note>,
     /// By subscription and kind.
     pub sent: BTreeMap<(usize, MailKind), Sent>,
 }

@@ -108,6 +108,22 @@ fn a_refused_mail_waits_then_goes_again_and_is_lost_only_when_hopeless() {
 }
 
 #[test]
+fn a_last_mail_that_is_refused_for_now_is_given_up_after_a_month() {
+    let refused = |kind, trial: crate::trial::Trial, scene| {
+        look(vec![trial.mailed(kind, Stage::Try(1), 90)], scene).also(|l| {
+            l.memory.mails.insert((id(), kind), HandOver::Refused { again_in: Duration::ZERO, hopeless: false });
+        })
+    };
+    let month = 90 + 30 * DAY_SECS;
+    let last = refused(MailKind::ThankYou, trial().ready().canceled(), empty());
+    check(&last, month - 1, &Action::SendMail(id(), MailKind::ThankYou));
+    let lost = MailMark { kind: MailKind::ThankYou, stage: Stage::Lost, at: at(month) };
+    check(&last, month, &Action::MarkMail(id(), lost));
+    let running = refused(MailKind::Welcome, trial().ready(), whole());
+    check(&running, 7 * DAY_SECS - 601, &Action::SendMail(id(), MailKind::Welcome));
+}
+
+#[test]
 fn a_welcome_of_unknown_outcome_is_come_back_to_while_the_trial_runs() {
     let unsure = trial().ready().mailed(MailKind::Welcome, Stage::Try(1), 60);
     let running = look(vec![unsure.clone()], whole());

@@ -1,18 +1,22 @@
-//! What people are shown by a process that stands by, while another one acts.
+//! The engine in worlds of which each test arranges one thing.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics says what it lacks")]
 
+mod orders;
+mod standby;
+mod told;
+
 use tamesuke_domain::checkout::{NewCheckout, OPEN_SECS};
 use tamesuke_domain::ids::CheckoutId;
-use tamesuke_domain::metadata::{Metadata, key};
+use tamesuke_domain::metadata::key;
 use tamesuke_domain::state::State;
 use tamesuke_engine::Engine;
 use tamesuke_simulator::executor::{Executor, Role};
-use tamesuke_simulator::options::MINUTE;
+use tamesuke_simulator::payments;
 use tamesuke_simulator::ports::{Link, of_process};
+use tamesuke_simulator::settings;
 use tamesuke_simulator::world::stripe::{instance, session_index};
 use tamesuke_simulator::world::{Shared, World};
-use tamesuke_simulator::{payments, settings};
 
 /// Things that may happen meanwhile; more is something that hangs.
 const HAPPENINGS_MAX: usize = 100_000;
@@ -52,28 +56,14 @@ async fn shown(engine: &Engine, id: &CheckoutId) -> State {
     engine.trial(id).await.unwrap().unwrap().progress.state
 }
 
-#[test]
-fn a_process_that_stands_by_shows_what_the_acting_one_has_done() {
+/// A process that acts, alone.
+fn acting() -> Link {
     let world = Shared::new(World::still(1));
-    let acting = world.lock().birth();
-    let standby = world.lock().birth();
-    world.lock().lease = Some(acting);
-    let link = Link::new(world.clone(), standby);
-    let its = link.clone();
-    run(&link, async move {
-        let settings = settings::of_world(&its.world().lock()).unwrap();
-        let engine = Engine::new(settings, of_process(&its));
-        let (session, sub) = bought(&its).await;
-        assert_eq!(shown(&engine, &session).await, State::Paid);
-        let attempt = Metadata::from([(key::ATTEMPT.to_owned(), "1:1790000000:1790000000".to_owned())]);
-        its.world().lock().stripe.subs[sub].metadata.extend(attempt);
-        assert_eq!(shown(&engine, &session).await, State::Paid, "Stripe is not asked at every look");
-        its.world().lock().pass(MINUTE);
-        assert_eq!(shown(&engine, &session).await, State::Provisioning, "it is not shown as it once was for ever");
+    let pid = world.lock().birth();
+    world.lock().lease = Some(pid);
+    Link::new(world, pid)
+}
 
-        its.world().lock().lease = Some(standby);
-        its.world().lock().stripe.subs[sub].metadata.remove(key::ATTEMPT);
-        its.world().lock().pass(MINUTE);
-        assert_eq!(shown(&engine, &session).await, State::Provisioning, "who acts knows it by its own passes");
-    });
+fn engine(link: &Link) -> Engine {
+    Engine::new(settings::of_world(&link.world().lock()).unwrap(), of_process(link))
 }
