@@ -235,7 +235,7 @@ impl Mine<'_> {
     fn strays(&self, kept: &Kept) -> Vec<Part> {
         let mut strays: BTreeSet<Part> = BTreeSet::new();
         let keeps = |record: &DnsRecord| kept.tunnel.as_ref().is_some_and(|id| record.points_at(id));
-        strays.extend(self.records.iter().filter(|r| !keeps(r)).map(|r| Part::Record(r.id.clone())));
+        strays.extend(self.records.iter().filter(|r| !keeps(r)).filter_map(|r| r.part()));
         if self.file && !kept.file {
             strays.insert(Part::File);
         }

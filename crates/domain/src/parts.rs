@@ -94,9 +94,16 @@ impl DnsRecord {
         self.kind == "CNAME" && self.content.eq_ignore_ascii_case(&tunnel.target())
     }
 
-    /// Whether it leads to some tunnel. A record keeps its id when somebody points it elsewhere.
-    pub fn points_at_a_tunnel(&self) -> bool {
-        self.kind == "CNAME" && self.content.to_ascii_lowercase().ends_with(TunnelId::TARGET_END)
+    /// The tunnel it leads to, if it leads to one.
+    pub fn tunnel(&self) -> Option<TunnelId> {
+        let content = self.content.to_ascii_lowercase();
+        let id = content.strip_suffix(TunnelId::TARGET_END).filter(|_| self.kind == "CNAME")?;
+        id.parse().ok()
+    }
+
+    /// How it is named when it is to be removed; none for one that leads to no tunnel, which no trial's does.
+    pub fn part(&self) -> Option<Part> {
+        Some(Part::Record(self.id.clone(), self.tunnel()?))
     }
 }
 
@@ -110,8 +117,9 @@ pub struct MetadataFile {
 /// One thing to be removed, by what is its identity.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// A DNS record, by id: removed only while it has the name and leads to a tunnel.
-    Record(RecordId),
+    /// A DNS record, by id: removed only while it has the name and leads to the tunnel it was seen to lead to. It
+    /// keeps its id when somebody points it elsewhere.
+    Record(RecordId, TunnelId),
     /// The metadata file of the name.
     File,
     /// A container: removed only while its configuration still has the name and its tunnel stands.
@@ -123,7 +131,7 @@ pub enum Part {
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Record(id) => write!(f, "DNS record {id}"),
+            Self::Record(id, _) => write!(f, "DNS record {id}"),
             Self::File => f.write_str("metadata file"),
             Self::Container(vmid) => write!(f, "container {vmid}"),
             Self::Tunnel(id) => write!(f, "tunnel {id}"),

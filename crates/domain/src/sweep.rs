@@ -180,8 +180,11 @@ impl Court<'_> {
     }
 
     fn record(&self, record: &DnsRecord) -> Finding {
-        let part = Part::Record(record.id.clone());
-        self.finding(format!("DNS record {} ({})", record.id, record.kind), &part, || Why::LeadsElsewhere)
+        let what = format!("DNS record {} ({})", record.id, record.kind);
+        match record.part() {
+            Some(part) => self.finding(what, &part, || Why::LeadsElsewhere),
+            None => Finding { what, name: Some(self.name.clone()), verdict: Verdict::Leave(Why::LeadsElsewhere) },
+        }
     }
 
     fn file(&self) -> Finding {

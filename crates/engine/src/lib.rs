@@ -5,7 +5,7 @@ pub mod names;
 pub mod offers;
 pub mod progress;
 pub mod queue;
-pub mod session;
+mod session;
 mod settings;
 pub mod signup;
 pub mod sweep;

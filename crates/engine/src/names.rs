@@ -206,11 +206,19 @@ impl Names {
             };
             index.sessions.insert(checkout.id.clone(), session);
         }
-        let newest = (checkout.created, checkout.id.clone());
-        if index.newest.as_ref().is_none_or(|known| known.0 <= newest.0) {
-            index.newest = Some(newest);
-        }
         index.entries.entry(name.clone()).or_default().see(checkout);
+    }
+
+    /// Takes note of a list of all sessions that are newer than the newest known, or of all there are. One that
+    /// was seen in any other way does not count: older ones may not have been seen yet.
+    pub fn note_listed(&self, sessions: &[Checkout]) {
+        let Some(newest) = sessions.iter().max_by_key(|checkout| checkout.created) else {
+            return;
+        };
+        let mut index = self.lock();
+        if index.newest.as_ref().is_none_or(|(created, _)| *created <= newest.created) {
+            index.newest = Some((newest.created, newest.id.clone()));
+        }
     }
 
     /// Notes that it could not be looked whether a session has a rival: its page must not be given out.
@@ -311,6 +319,19 @@ mod tests {
         assert_eq!(names.of_reference("browser").len(), 1);
         names.see_session(&name, &session("cs_1", CheckoutStatus::Expired));
         assert_eq!(names.standing(&name), Some(Standing::Free));
+    }
+
+    #[test]
+    fn a_list_goes_on_from_the_newest_that_a_list_showed() {
+        let (names, name) = (Names::default(), "a".parse().unwrap());
+        let at = |id, created| Checkout { created: Timestamp::from_unix(created), ..session(id, CheckoutStatus::Open) };
+        names.see_session(&name, &at("cs_9", 9));
+        assert_eq!(names.newest_session(), None, "what is older may be another's, and was not seen");
+        names.note_listed(&[at("cs_8", 8), at("cs_7", 8), at("cs_5", 5)]);
+        assert_eq!(names.newest_session(), Some("cs_7".parse().unwrap()), "of one second the one listed last");
+        names.note_listed(&[]);
+        names.note_listed(&[at("cs_6", 6)]);
+        assert_eq!(names.newest_session(), Some("cs_7".parse().unwrap()), "it does not go back");
     }
 
     #[test]

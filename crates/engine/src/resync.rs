@@ -109,6 +109,7 @@ impl Engine {
         if now.secs_since(assumed).abs() > CLOCK_OFF_MAX_SECS {
             sessions = self.ports.billing.checkouts_since(now.plus_secs(-SESSIONS_BACK_SECS)).await?;
         }
+        self.names.note_listed(&sessions);
         for checkout in sessions {
             let Some(name) = metadata::subdomain_of(&checkout.metadata, &self.settings.instance) else {
                 continue;

@@ -216,14 +216,14 @@ impl Engine {
             Err(fault) if refuses_email(&fault) => return Err(SignUpError::Email(fault)),
             Err(fault) => return Err(fault.into()),
         };
-        self.look_after_writing(name, reference, mine, (newest, now)).await
+        self.look_after_writing(name, &wanted, mine, (newest, now)).await
     }
 
     /// Lists what was created since: a rival's session makes ours give way.
     async fn look_after_writing(
         &self,
         name: &Subdomain,
-        reference: &str,
+        wanted: &NewCheckout,
         mine: Option<Checkout>,
         (newest, before): (Option<tamesuke_domain::ids::CheckoutId>, Timestamp),
     ) -> Result<PaymentPage, SignUpError> {
@@ -231,7 +231,10 @@ impl Engine {
         let since = before.plus_secs(-OPEN_SECS);
         let listed = self.ports.billing.checkouts_after(newest.as_ref(), since).await;
         let listed = match listed {
-            Ok(listed) => listed,
+            Ok(listed) => {
+                self.names.note_listed(&listed);
+                listed
+            }
             Err(fault) => {
                 // Not looked, so not sold: the next form of this browser takes it back and begins anew, else
                 // it lapses by itself.
@@ -258,7 +261,7 @@ impl Engine {
             }
             match &own {
                 Some(known) if known.id == checkout.id => {}
-                None if checkout.reference.as_deref() == Some(reference) => own = Some(checkout),
+                None if is_for(&checkout, wanted) => own = Some(checkout),
                 Some(_) | None => rivals.push(checkout),
             }
         }
@@ -305,6 +308,13 @@ impl Engine {
         }
         Ok(released)
     }
+}
+
+/// Whether a session is what was asked for, and not what the same browser asked for before.
+fn is_for(checkout: &Checkout, wanted: &NewCheckout) -> bool {
+    checkout.reference == wanted.reference
+        && checkout.email.as_ref() == Some(&wanted.email)
+        && wanted.metadata.iter().all(|(key, value)| checkout.metadata.get(key) == Some(value))
 }
 
 fn refuses_email(fault: &Fault) -> bool {

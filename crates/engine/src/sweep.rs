@@ -240,7 +240,7 @@ enum Swept {
 /// Whether any trial can have had to do with it, so that Stripe is to be asked: ordinary records of a
 /// zone are not.
 fn may_be_a_trials(scene: &Scene) -> bool {
-    let to_a_tunnel = scene.records.iter().any(|record| record.content.ends_with(".cfargotunnel.com"));
+    let to_a_tunnel = scene.records.iter().any(|record| record.tunnel().is_some());
     to_a_tunnel || scene.file.is_some() || !scene.tunnels.is_empty() || !scene.containers.is_empty()
 }
 

@@ -153,7 +153,11 @@ async fn parts_are_removed_one_by_one_and_twice_does_no_harm(inventory: &dyn Inv
         async move { given("a removal", inventory.remove(&gone, &part).await) }
     };
     for _ in 0..2 {
-        assert_eq!(remove(Part::Record(planted.record.clone())).await, Removal::Asked, "the record");
+        assert_eq!(
+            remove(Part::Record(planted.record.clone(), planted.tunnel.clone())).await,
+            Removal::Asked,
+            "the record"
+        );
         assert_eq!(remove(Part::File).await, Removal::Asked, "the file");
     }
     let scene = seen(inventory, world, &gone).await;
@@ -179,15 +183,25 @@ async fn what_is_not_what_it_was_taken_for_is_left_alone(inventory: &dyn Invento
     let planted = world.plant(&other, vmid(9140)).await;
     let removal = given("a removal", inventory.remove(&ours, &Part::Container(planted.vmid)).await);
     assert_eq!(removal, Removal::NotOurs, "a number that another name has is another's container");
-    let removal = given("a removal", inventory.remove(&ours, &Part::Record(planted.record.clone())).await);
+    let removal = given(
+        "a removal",
+        inventory.remove(&ours, &Part::Record(planted.record.clone(), planted.tunnel.clone())).await,
+    );
     assert_eq!(removal, Removal::NotOurs, "another name's record");
     let text = world.plant_record(&ours, "TXT", "proof of something").await;
-    let removal = given("a removal", inventory.remove(&ours, &Part::Record(text)).await);
+    let removal = given("a removal", inventory.remove(&ours, &Part::Record(text, planted.tunnel.clone())).await);
     assert_eq!(removal, Removal::NotOurs, "a text is no record of ours");
     let pointed = name("pointed");
     let elsewhere = world.plant_record(&pointed, "CNAME", "host.example.jp").await;
-    let removal = given("a removal", inventory.remove(&pointed, &Part::Record(elsewhere)).await);
+    let removal =
+        given("a removal", inventory.remove(&pointed, &Part::Record(elsewhere, planted.tunnel.clone())).await);
     assert_eq!(removal, Removal::NotOurs, "a record that somebody pointed at a host of his own");
+    let moved = name("pointed-2");
+    let anothers = world.plant_record(&moved, "CNAME", &planted.tunnel.target()).await;
+    let before: TunnelId = parsed("0c1744f8-ffff-4000-8000-ffffffffffff");
+    let removal = given("a removal", inventory.remove(&moved, &Part::Record(anothers, before)).await);
+    assert_eq!(removal, Removal::NotOurs, "a record that somebody pointed at a tunnel of his own");
+    assert_eq!(seen(inventory, world, &moved).await.records.len(), 1, "nothing was touched");
     assert_eq!(seen(inventory, world, &pointed).await.records.len(), 1, "nothing was touched");
     assert_eq!(seen(inventory, world, &other).await.containers.len(), 1, "nothing was touched");
     assert_eq!(seen(inventory, world, &ours).await.records.len(), 1, "nothing was touched");
@@ -256,7 +270,9 @@ async fn what_is_missing_is_put_back(inventory: &dyn Inventory, world: &dyn Inve
     let mended = name("mended");
     let planted = world.plant(&mended, vmid(9160)).await;
     let trial = trial(&mended, Some(&planted));
-    for part in [Part::Record(planted.record.clone()), Part::File, Part::Container(planted.vmid)] {
+    for part in
+        [Part::Record(planted.record.clone(), planted.tunnel.clone()), Part::File, Part::Container(planted.vmid)]
+    {
         given("a removal", inventory.remove(&mended, &part).await);
     }
     given("the record", inventory.repair(&trial, &Repair::Record(planted.tunnel.clone())).await);

@@ -14,9 +14,10 @@ use crate::trial::Trial;
 
 /// How soon a name that waits for something outside is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
-/// … where it is this name's own doing and over in a moment, …
+/// … where a request that was lost a moment ago may still arrive, …
 const SOON: Duration = Duration::from_secs(5);
-/// … where others must make room first: each look is a read of Stripe, and many may wait for hours, …
+/// … where something must be mended or others must make room first: each look is a read of Stripe and of all
+/// machines, and many may wait for hours (a backoff of this name's own ends sooner by itself), …
 const ROOM_AGAIN: Duration = Duration::from_secs(20);
 /// … and where another run is at the clone: who waits for that is called when it is through.
 const LANE_AGAIN: Duration = Duration::from_secs(60);
@@ -104,10 +105,10 @@ impl Case<'_> {
         {
             return row(24, Action::Wait(Waiting::Start, Duration::from_secs(left)));
         }
-        let soon = !estate.strays.is_empty() || self.look.memory.starts_paused || !self.may(Deed::Run, owner);
-        let wait = if soon {
+        let mending = !estate.strays.is_empty() || !self.may(Deed::Run, owner);
+        let wait = if self.look.memory.starts_paused {
             Some(SOON)
-        } else if scene.room != Room::Yes {
+        } else if mending || scene.room != Room::Yes {
             Some(ROOM_AGAIN)
         } else {
             self.look.memory.lane_busy.then_some(LANE_AGAIN)

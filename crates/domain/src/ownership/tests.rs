@@ -94,7 +94,7 @@ fn a_record_is_ours_when_it_leads_to_a_tunnel_that_is_ours_or_recorded() {
     let check = |expected, trial: &Trial, change: Change| {
         let mut scene = whole();
         change(&mut scene);
-        ours(expected, trial, &scene, &Part::Record("r1".parse().unwrap()));
+        ours(expected, trial, &scene, &Part::Record("r1".parse().unwrap(), TUNNEL.parse().unwrap()));
     };
     let (trying, ready) = (trial().attempted(1, 10), closing(trial().ready()));
     check(true, &trying, |_| ());

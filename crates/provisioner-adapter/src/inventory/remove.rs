@@ -14,14 +14,12 @@ use super::Machines;
 impl Machines {
     pub(super) async fn remove_part(&self, name: &Subdomain, part: &Part) -> Result<Removal, Fault> {
         match part {
-            Part::Record(id) => {
+            Part::Record(id, tunnel) => {
                 let full_name = name.under(&self.network.service_domain);
                 match self.cloudflare.record(id).await? {
                     None => Ok(Removal::Asked),
-                    // It keeps its id when somebody points it at a host of his own.
-                    Some(named) if named.name != full_name || !named.record.points_at_a_tunnel() => {
-                        Ok(Removal::NotOurs)
-                    }
+                    // It keeps its id when somebody points it at a host or a tunnel of his own.
+                    Some(named) if named.name != full_name || !named.record.points_at(tunnel) => Ok(Removal::NotOurs),
                     Some(_) => self.cloudflare.delete_record(id).await.map(|()| Removal::Asked),
                 }
             }

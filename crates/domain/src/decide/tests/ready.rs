@@ -69,5 +69,9 @@ fn rows_20_and_21_a_ready_trial_is_welcomed_and_rests_until_its_end() {
     let end = 7 * DAY_SECS;
     check(&look(vec![trial().ready()], whole()), 100, &Action::Rest { until: Some(at(end - 600)), free: false });
     check(&look(vec![trial().ready()], whole()), end - 600, &Action::Rest { until: Some(at(end)), free: false });
-    check(&look(vec![trial().ready()], whole()), end, &Action::Remove(Part::Record("r1".parse().unwrap())));
+    check(
+        &look(vec![trial().ready()], whole()),
+        end,
+        &Action::Remove(Part::Record("r1".parse().unwrap(), TUNNEL.parse().unwrap())),
+    );
 }

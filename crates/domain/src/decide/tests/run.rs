@@ -38,7 +38,11 @@ fn row_22_a_complete_set_that_answers_is_recorded_whoever_made_it() {
     check(&made().also(|l| l.answers = Some(false)), 40, &wait(Waiting::Answer, 10));
     // Silent for longer than a run can take: its parts are taken down.
     check(&made().also(|l| l.answers = Some(false)), 10 + 660, &wait(Waiting::Answer, 10));
-    check(&made().also(|l| l.answers = Some(false)), 10 + 661, &Action::Remove(Part::Record("r1".parse().unwrap())));
+    check(
+        &made().also(|l| l.answers = Some(false)),
+        10 + 661,
+        &Action::Remove(Part::Record("r1".parse().unwrap(), TUNNEL.parse().unwrap())),
+    );
 }
 
 #[test]
@@ -59,7 +63,7 @@ fn row_24_an_outage_a_full_host_and_a_busy_lane_cost_no_attempt() {
         l.memory.lane_busy = true;
         l.world = World::Seen(Scene { room: Room::No("full".into()), ..empty() });
     });
-    waits(5, |l| {
+    waits(20, |l| {
         l.memory.backing_off.insert((Deed::Run, Some(id())));
         l.world = World::Seen(Scene { room: Room::No("full".into()), ..empty() });
     });
