@@ -1,6 +1,6 @@
 //! Decides what one look at a name calls for. Pure: reads no clock, calls nobody.
 //!
-//! The rows of `docs/architecture.md`'s table, in order; the first that applies and whose own action
+//! The rows of `docs/decisions.md`'s table, in order; the first that applies and whose own action
 //! is not backing off is the answer. Each row states all that it needs, so that skipping one can't
 //! let a later one act on less.
 

@@ -22,6 +22,7 @@ mod observe;
 mod reconcile;
 mod resync;
 mod strangers;
+mod watched;
 mod worker;
 
 pub use engine::{Engine, Health, Ports};

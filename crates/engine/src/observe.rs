@@ -40,13 +40,12 @@ impl Engine {
                 subscriptions.push(listed);
                 continue;
             }
-            match self.ports.billing.subscription(&id).await? {
-                Some(subscription) => subscriptions.push(subscription),
-                None => {
-                    self.names.forget_subscription(name, &id);
-                    self.hub.forget(&id);
-                }
-            }
+            let Some(subscription) = self.ports.billing.subscription(&id).await? else {
+                self.names.forget_subscription(name, &id);
+                self.hub.forget(&id);
+                continue;
+            };
+            subscriptions.push(subscription);
         }
         Ok(subscriptions)
     }

@@ -115,10 +115,10 @@ fn a_last_mail_that_is_refused_for_now_is_given_up_after_a_month() {
         })
     };
     let month = 90 + 30 * DAY_SECS;
-    let last = refused(MailKind::ThankYou, trial().ready().canceled(), empty());
-    check(&last, month - 1, &Action::SendMail(id(), MailKind::ThankYou));
+    let thanks = refused(MailKind::ThankYou, trial().ready().canceled(), empty());
+    check(&thanks, month - 1, &Action::SendMail(id(), MailKind::ThankYou));
     let lost = MailMark { kind: MailKind::ThankYou, stage: Stage::Lost, at: at(month) };
-    check(&last, month, &Action::MarkMail(id(), lost));
+    check(&thanks, month, &Action::MarkMail(id(), lost));
     let running = refused(MailKind::Welcome, trial().ready(), whole());
     check(&running, 7 * DAY_SECS - 601, &Action::SendMail(id(), MailKind::Welcome));
 }
