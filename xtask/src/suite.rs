@@ -95,7 +95,9 @@ async fn rust() -> anyhow::Result<String> {
     run_program(&cargo, &["fmt", "--all", "--check"]).await?;
     run_program(&cargo, &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]).await?;
     run_program(&cargo, &["test", "--workspace", "--quiet"]).await?;
-    Ok("format, lints, tests and examples".to_owned())
+    let warned = ["--config", "build.rustdocflags=[\"-Dwarnings\"]"];
+    run_program(&cargo, &[&warned[..], &["doc", "--workspace", "--no-deps", "--quiet"]].concat()).await?;
+    Ok("format, lints, tests, examples and documentation".to_owned())
 }
 
 async fn python() -> anyhow::Result<String> {

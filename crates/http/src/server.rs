@@ -2,7 +2,7 @@
 //! slowly, or not at all, hold little and not for long.
 //!
 //! It is put together from actix's parts, as `HttpServer` does it, for that one leaves no room between
-//! the socket and the protocol, where [`Stalling`] has its place.
+//! the socket and the protocol, where `Stalling` has its place.
 
 use std::io;
 use std::net::TcpListener;

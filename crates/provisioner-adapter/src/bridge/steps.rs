@@ -34,7 +34,9 @@ impl Steps {
 /// The step that a line reports as done: `7. [OK] …`. A line that only waits (`10. [WAIT] …`) is none.
 fn step_of(line: &str) -> Option<u8> {
     let (number, rest) = line.split_once(". ")?;
-    let number: u8 = number.parse().ok()?;
+    // `parse` alone would take `+5` and `005`, too.
+    let plain = (1..=2).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u8 = number.parse().ok().filter(|_| plain)?;
     ((1..=STEP_MAX).contains(&number) && rest.starts_with("[OK] ")).then_some(number)
 }
 
@@ -65,6 +67,7 @@ mod tests {
     #[test]
     fn what_only_looks_like_a_step_is_none() {
         check(&["[OK] 接続\n", "   - 削除: 1. [OK] x\n", "11. [OK] x\n", "0. [OK] x\n", "1.[OK] x\n", "=====\n"], 0);
+        check(&["+5. [OK] x\n", "005. [OK] x\n"], 0);
         check(&["5. [OK] x\n3. [OK] y\n"], 5);
     }
 
