@@ -61,7 +61,7 @@ pub struct WebSettings {
     pub trusted_proxies: Vec<IpAddr>,
     /// Orders a minute from one visitor; 0 is no limit.
     pub orders_per_minute: u32,
-    /// Orders from one visitor while an unpaid one keeps its room ([`OPEN_SECS`]); 0 is no limit.
+    /// Payment pages given to one visitor while an unpaid one keeps its room ([`OPEN_SECS`]); 0 is no limit.
     pub orders_per_reservation: u32,
     /// Other calls a minute from one visitor; 0 is no limit.
     pub calls_per_minute: u32,
