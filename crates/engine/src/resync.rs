@@ -9,7 +9,7 @@ use tamesuke_domain::checkout::{CheckoutStatus, OPEN_SECS};
 use tamesuke_domain::metadata;
 use tamesuke_domain::parts::TunnelName;
 use tamesuke_domain::planted::{self, Planted};
-use tamesuke_domain::ports::{Fault, Listing, Subscriptions, System};
+use tamesuke_domain::ports::{Fault, Listing, Role, Subscriptions, System};
 use tamesuke_domain::subdomain::Subdomain;
 use tamesuke_domain::time::{DAY_SECS, Monotonic, Timestamp};
 use tamesuke_domain::trial::{Subscription, Trial};
@@ -223,7 +223,9 @@ impl Engine {
                     failures = 0;
                     cursor.read(asked);
                     for event in events.into_iter().filter(|_| !planted::has(Planted::OnlyInMemory)) {
-                        if event.disputed && !self.heard.knows(&event.id) {
+                        // Whoever stands by polls too, and a note is not sent twice.
+                        let acts = self.ports.lease.role() == Role::Worker;
+                        if event.disputed && acts && !self.heard.knows(&event.id) {
                             self.tell_of_dispute(&event).await;
                         }
                         self.hint(&event);

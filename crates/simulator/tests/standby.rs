@@ -1,6 +1,8 @@
-//! What people are shown by a process that stands by, while another one acts.
+//! What a process that stands by shows and tells, while another one acts.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics says what it lacks")]
+
+use std::time::Duration;
 
 use tamesuke_domain::checkout::{NewCheckout, OPEN_SECS};
 use tamesuke_domain::ids::CheckoutId;
@@ -18,7 +20,11 @@ use tamesuke_simulator::{payments, settings};
 const HAPPENINGS_MAX: usize = 100_000;
 
 fn run(link: &Link, story: impl Future<Output = ()> + 'static) {
-    let mut executor = Executor::default();
+    run_beside(Executor::default(), link, story);
+}
+
+/// Runs a story beside what the executor has already, until something ends.
+fn run_beside(mut executor: Executor, link: &Link, story: impl Future<Output = ()> + 'static) {
     executor.add(link.pid(), Role::Engine, Box::pin(story));
     for _ in 0..HAPPENINGS_MAX {
         match executor.poll_one(|_| 0) {
@@ -48,6 +54,16 @@ async fn bought(link: &Link) -> (CheckoutId, usize) {
     (open.id, sub)
 }
 
+/// Notes that the operator was sent.
+fn notes(link: &Link) -> usize {
+    link.world().lock().post.boxes.iter().filter(|mail| mail.to == "operator").count()
+}
+
+async fn wait(link: &Link, time: Duration) {
+    let clock = of_process(link).clock;
+    clock.sleep_until(clock.monotonic().plus(time)).await;
+}
+
 async fn shown(engine: &Engine, id: &CheckoutId) -> State {
     engine.trial(id).await.unwrap().unwrap().progress.state
 }
@@ -75,5 +91,26 @@ fn a_process_that_stands_by_shows_what_the_acting_one_has_done() {
         its.world().lock().stripe.subs[sub].metadata.remove(key::ATTEMPT);
         its.world().lock().pass(MINUTE);
         assert_eq!(shown(&engine, &session).await, State::Provisioning, "who acts knows it by its own passes");
+    });
+}
+
+#[test]
+fn a_dispute_is_told_to_the_operator_by_the_process_that_acts_alone() {
+    let world = Shared::new(World::still(1));
+    let acting = world.lock().birth();
+    let standby = world.lock().birth();
+    world.lock().lease = Some(acting);
+    let link = Link::new(world.clone(), standby);
+    let engine = Engine::new(settings::of_world(&world.lock()).unwrap(), of_process(&link));
+    let mut executor = Executor::default();
+    let works = async move { engine.run(std::future::pending()).await };
+    executor.add(standby, Role::Engine, Box::pin(works));
+    let its = link.clone();
+    run_beside(executor, &link, async move {
+        let (_, sub) = bought(&its).await;
+        wait(&its, Duration::from_secs(60)).await;
+        payments::dispute(&mut its.world().lock(), sub);
+        wait(&its, Duration::from_secs(60)).await;
+        assert_eq!(notes(&its), 0, "who stands by tells nothing");
     });
 }
