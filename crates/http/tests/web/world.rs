@@ -144,6 +144,9 @@ impl Billing for Nobody {
     async fn events_since(&self, _: Timestamp) -> Result<Vec<EventHint>, Fault> {
         Ok(Vec::new())
     }
+    async fn open_disputes(&self, _: Timestamp) -> Result<Vec<EventHint>, Fault> {
+        Ok(Vec::new())
+    }
     async fn merge_metadata(&self, _: &SubscriptionId, _: &Metadata) -> Result<Subscription, Fault> {
         Err(away(System::Stripe))
     }
