@@ -14,7 +14,9 @@ mod mailer;
 mod provisioner;
 mod witness;
 
-pub use billing::{Billing, EVENTS_LATE_MAX_SECS, EventHint, Price, RefundOutcome, SubscriptionPage, Subscriptions};
+pub use billing::{
+    Billing, EVENTS_KEPT_DAYS, EVENTS_LATE_MAX_SECS, EventHint, Price, RefundOutcome, SubscriptionPage, Subscriptions,
+};
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use fault::{Cause, Fault, RETRY_AFTER_MAX, System};

@@ -7,31 +7,54 @@ use tamesuke_domain::time::Timestamp;
 
 /// What our idea of Stripe's clock may be ahead of the one that stamps events.
 const CLOCK_AHEAD_MAX_SECS: i64 = 60;
+/// A cursor that lies further ahead of a poll was led there by a wrong clock.
+const ASTRAY_SECS: i64 = 300;
 
 /// All events made before that moment, less what may still show late, were read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cursor(Timestamp);
+pub(crate) struct Cursor {
+    at: Timestamp,
+    /// Where it was before it last moved on.
+    before: Timestamp,
+    /// Where it would have gone by the poll before, which found it far ahead.
+    instead: Option<Timestamp>,
+}
 
 impl Cursor {
     /// Whoever starts here reads what is made from now on.
     pub(crate) fn at(start: Timestamp) -> Self {
-        Self(start)
+        Self { at: start, before: start, instead: None }
     }
 
     /// From where the list is asked for next.
     pub(crate) fn since(self) -> Timestamp {
-        self.0.plus_secs(-EVENTS_LATE_MAX_SECS)
+        self.at.plus_secs(-EVENTS_LATE_MAX_SECS)
     }
 
     /// A complete list was read that was asked for at that moment of Stripe's, taken *before* the call: an
     /// event made while it went on may not be in it.
+    ///
+    /// A cursor that lies far ahead would be asked about the future, for ever. So it falls back, but only at
+    /// the second poll in a row that says so: one clock that is behind by days would dig up days of events.
     pub(crate) fn read(&mut self, asked: Timestamp) {
-        self.0 = self.0.max(asked.plus_secs(-CLOCK_AHEAD_MAX_SECS));
+        let next = asked.plus_secs(-CLOCK_AHEAD_MAX_SECS);
+        let found_astray = self.instead.take();
+        if self.at.secs_since(next) <= ASTRAY_SECS {
+            if next > self.at {
+                (self.before, self.at) = (self.at, next);
+            }
+            return;
+        }
+        match found_astray {
+            None => self.instead = Some(next),
+            // Not to this poll's moment: what was made since the wrong clock was asked for by nobody.
+            Some(first) => self.at = self.before.min(first).min(next),
+        }
     }
 
     /// No list shows what was made before that any more.
     pub(crate) fn forgotten(self) -> Timestamp {
-        self.0.plus_secs(-2 * EVENTS_LATE_MAX_SECS)
+        self.at.plus_secs(-2 * EVENTS_LATE_MAX_SECS)
     }
 }
 
@@ -82,11 +105,32 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_falls_back_moves_nothing_back() {
+    fn a_clock_that_falls_back_a_little_or_once_moves_nothing_back() {
         let mut cursor = Cursor::at(at(10_000));
         cursor.read(at(20_000));
         let before = cursor.since();
-        cursor.read(at(12_000));
-        assert_eq!(cursor.since(), before);
+        for asked in [19_800, 19_900, 12_000, 20_000, 12_000, 19_999] {
+            cursor.read(at(asked));
+            assert_eq!(cursor.since(), before, "asked at {asked}");
+        }
+    }
+
+    #[test]
+    fn no_event_is_missed_after_a_clock_that_was_once_far_ahead() {
+        for every in [5, 60, 4_000] {
+            for wrong in [0, 7] {
+                let now = |nth: i64| nth * every;
+                let mut cursor = Cursor::at(at(0));
+                let mut read_from = Vec::new();
+                for nth in 0..20 {
+                    read_from.push((now(nth), cursor.since().as_unix()));
+                    cursor.read(at(now(nth) + if nth == wrong { 90 * 86_400 } else { 0 }));
+                }
+                for created in now(wrong)..now(18) {
+                    let read = read_from.iter().any(|&(now, since)| created >= since && created <= now);
+                    assert!(read, "made at {created}, polled every {every} s, wrong at poll {wrong}");
+                }
+            }
+        }
     }
 }

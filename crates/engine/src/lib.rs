@@ -19,6 +19,7 @@ mod lane;
 mod listed;
 mod memory;
 mod observe;
+mod poll;
 mod reconcile;
 mod resync;
 mod strangers;

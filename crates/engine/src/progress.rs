@@ -1,7 +1,7 @@
 //! What watching customers see: the last look's state of each trial, and a bell for each name.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tamesuke_domain::ids::SubscriptionId;
@@ -9,6 +9,8 @@ use tamesuke_domain::state::Progress;
 use tamesuke_domain::subdomain::Subdomain;
 use tamesuke_domain::time::Monotonic;
 use tokio::sync::watch;
+
+use crate::engine::lock;
 
 /// How long what was read for somebody who watches is shown where no pass renews it.
 const ASKED_FOR: Duration = Duration::from_secs(5);
@@ -20,10 +22,6 @@ pub struct Hub {
     /// When a trial was last read for somebody who watches.
     asked: Mutex<BTreeMap<SubscriptionId, Monotonic>>,
     bells: Mutex<BTreeMap<Subdomain, watch::Sender<u64>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Hub {

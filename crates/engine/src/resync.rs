@@ -1,5 +1,5 @@
-//! Keeps the index of names true: a full listing at the start and every ten minutes, and Stripe's
-//! events in between. A lost webhook costs at most one poll, a lost event at most one resync.
+//! Keeps the index of names true: a full listing at the start and every ten minutes. In between are
+//! Stripe's events; one that is lost costs at most one resync.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -11,11 +11,10 @@ use tamesuke_domain::parts::TunnelName;
 use tamesuke_domain::planted::{self, Planted};
 use tamesuke_domain::ports::{Fault, Listing, Subscriptions, System};
 use tamesuke_domain::subdomain::Subdomain;
-use tamesuke_domain::time::{DAY_SECS, Monotonic, Timestamp};
+use tamesuke_domain::time::{DAY_SECS, Monotonic};
 use tamesuke_domain::trial::{Subscription, Trial};
 
 use crate::backoff;
-use crate::cursor::Cursor;
 use crate::engine::Engine;
 
 /// Sessions that old are over, whatever happened: 31 minutes and some room.
@@ -24,8 +23,6 @@ const SESSIONS_BACK_SECS: i64 = OPEN_SECS + 4 * 60;
 const CLOCK_OFF_MAX_SECS: i64 = 60;
 /// Subscriptions are looked for that long past the longest period.
 const SUBSCRIPTIONS_BACK_DAYS: i64 = 30;
-/// The event list is asked again that soon after it failed, at first.
-const POLL_FAILED_MAX: Duration = Duration::from_secs(60);
 
 /// Most pages of one walk, and how many subscriptions a page may hold.
 const PAGES_MAX: usize = 10_000;
@@ -205,38 +202,6 @@ impl Engine {
             }
         }
         self.names.set_blocked(blocked);
-    }
-
-    /// Asks for Stripe's events for ever.
-    pub(crate) async fn poll_for_ever(&self, from: Timestamp) {
-        let mut cursor = Cursor::at(from);
-        let mut failures = 0;
-        loop {
-            let wait = if failures == 0 {
-                self.settings.poll_every
-            } else {
-                backoff::wait(failures, POLL_FAILED_MAX, self.ports.entropy.as_ref()).max(self.settings.poll_every)
-            };
-            self.nap(wait).await;
-            let (_, asked) = self.now();
-            match self.ports.billing.events_since(cursor.since()).await {
-                Ok(events) => {
-                    failures = 0;
-                    cursor.read(asked);
-                    for event in events.into_iter().filter(|_| !planted::has(Planted::OnlyInMemory)) {
-                        if event.disputed && !self.heard.knows(&event.id) {
-                            self.tell_of_dispute(&event).await;
-                        }
-                        self.hint(&event);
-                    }
-                    self.heard.forget_before(cursor.forgotten());
-                }
-                Err(fault) => {
-                    failures += 1;
-                    tracing::warn!(error = %fault.chain(), "stripe's events could not be read");
-                }
-            }
-        }
     }
 }
 

@@ -35,7 +35,8 @@ pub trait WebhookProof: Send + Sync {
 pub trait Outside: Send + Sync {
     /// How long ago each system last answered, in [`System::ALL`]'s order; none where it has not yet.
     fn last_answers(&self) -> [Option<Duration>; System::ALL.len()];
-    /// For how long every try of each system has failed, in the same order; none where the last one did not.
+    /// From the first to the last failure of each system since it last answered, in the same order; none where
+    /// the last try did not fail.
     fn failing(&self) -> [Option<Duration>; System::ALL.len()];
     /// How far the local clock is from Stripe's, in seconds, where that is known.
     fn clock_off_secs(&self) -> Option<i64>;
@@ -61,7 +62,7 @@ pub struct WebSettings {
     pub trusted_proxies: Vec<IpAddr>,
     /// Orders a minute from one visitor; 0 is no limit.
     pub orders_per_minute: u32,
-    /// Orders from one visitor while an unpaid one keeps its room ([`OPEN_SECS`]); 0 is no limit.
+    /// Payment pages given to one visitor while an unpaid one keeps its room ([`OPEN_SECS`]); 0 is no limit.
     pub orders_per_reservation: u32,
     /// Other calls a minute from one visitor; 0 is no limit.
     pub calls_per_minute: u32,

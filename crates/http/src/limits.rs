@@ -27,6 +27,20 @@ pub struct Limit {
     window: Duration,
 }
 
+/// A request's place in its visitor's count.
+#[derive(Debug)]
+pub struct Counted(Option<Arc<AtomicU32>>);
+
+impl Counted {
+    /// Takes the request out of the count again, as if it had not been made.
+    pub fn give_back(self) {
+        if let Some(count) = self.0 {
+            // It was counted once and this can be called once, so it is never below one here.
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Limit {
     /// A limit of requests within a window; 0 is none.
     pub fn new(requests_max: u32, window: Duration) -> Self {
@@ -38,19 +52,20 @@ impl Limit {
         Self::new(requests_max, Duration::from_secs(60))
     }
 
-    /// Counts a request, or refuses it.
-    pub fn admit(&self, request: &HttpRequest, trusted: &[IpAddr]) -> Result<(), Problem> {
+    /// Counts a request, or refuses it; one that is refused is not counted.
+    pub fn admit(&self, request: &HttpRequest, trusted: &[IpAddr]) -> Result<Counted, Problem> {
         if self.requests_max == 0 {
-            return Ok(());
+            return Ok(Counted(None));
         }
         let Some(visitor) = visitor(request, trusted) else {
-            return Ok(());
+            return Ok(Counted(None));
         };
         let count = self.seen.get_with(visitor, Arc::default);
-        if count.fetch_add(1, Ordering::Relaxed) < self.requests_max {
-            return Ok(());
+        let one_more = |count: u32| (count < self.requests_max).then_some(count + 1);
+        match count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
+            Ok(_) => Ok(Counted(Some(count))),
+            Err(_) => Err(Problem::too_many(self.window.as_secs())),
         }
-        Err(Problem::too_many(self.window.as_secs()))
     }
 }
 
@@ -138,5 +153,16 @@ mod tests {
         let request = request("7.7.7.7", "");
         assert!(limit.admit(&request, &[]).is_ok() && limit.admit(&request, &[]).is_ok());
         assert_eq!(limit.admit(&request, &[]).unwrap_err().code(), Code::TooManyRequests);
+    }
+
+    #[test]
+    fn what_is_given_back_was_not_asked_for_however_many_were_refused_meanwhile() {
+        let limit = Limit::per_minute(2);
+        let request = request("7.7.7.7", "");
+        let (first, _second) = (limit.admit(&request, &[]).unwrap(), limit.admit(&request, &[]).unwrap());
+        assert!((0..5).all(|_| limit.admit(&request, &[]).is_err()));
+        first.give_back();
+        assert!(limit.admit(&request, &[]).is_ok(), "one more has room");
+        assert!(limit.admit(&request, &[]).is_err(), "and no second one");
     }
 }

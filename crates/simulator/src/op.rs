@@ -54,6 +54,7 @@ ops! {
     ReadSubscription: Stripe, Read, "read a subscription";
     ListSubscriptions: Stripe, Read, "list subscriptions";
     ListEvents: Stripe, Read, "list events";
+    ListDisputes: Stripe, Read, "list open disputes";
     WriteMetadata: Stripe, Write, "write a subscription's metadata";
     WriteCustomer: Stripe, Write, "write a customer's metadata";
     NameCustomer: Stripe, Write, "name a customer";
@@ -91,7 +92,10 @@ impl Op {
     /// Whether a quiet life is charged for it: the polls and listings of the idle service are not.
     pub fn is_of_a_life(self) -> bool {
         self.system() == System::Stripe
-            && !matches!(self, Self::ListEvents | Self::ListSubscriptions | Self::ListCheckouts | Self::ReadPrice)
+            && !matches!(
+                self,
+                Self::ListEvents | Self::ListDisputes | Self::ListSubscriptions | Self::ListCheckouts | Self::ReadPrice
+            )
     }
 
     /// A definite no, for good.

@@ -210,6 +210,17 @@ pub fn dispute(world: &mut World, index: usize) {
     }
 }
 
+/// The bank settles a subscription's disputes.
+pub fn settle_dispute(world: &mut World, index: usize) {
+    let Some(id) = world.stripe.subs.get(index).map(|sub| sub.id.clone()) else {
+        return;
+    };
+    let shown = world.stripe.events.iter().map(|event| &event.shown);
+    let of_it = shown.filter(|event| event.disputed && event.subscription.as_ref() == Some(&id));
+    let settled: Vec<_> = of_it.map(|event| event.id.clone()).collect();
+    world.stripe.settled.extend(settled);
+}
+
 /// A Customer is deleted, and its subscription ends with it.
 pub fn delete_customer(world: &mut World, index: usize) {
     if let Some(sub) = world.stripe.subs.get_mut(index) {

@@ -24,6 +24,8 @@ use crate::view::{Expandable, InvoiceView};
 
 /// The event that tells of one.
 pub(crate) const CREATED: &str = "charge.dispute.created";
+/// The event that tells of its end, won or lost.
+pub(crate) const CLOSED: &str = "charge.dispute.closed";
 /// Disputes that are remembered, so that each poll's overlap does not follow them again; and as many that
 /// could not be followed yet.
 const KNOWN_MAX: usize = 1_000;

@@ -1,5 +1,6 @@
 //! Stripe's events, as hints: a name and ids, nothing of the object they carry is believed.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{IgnoredAny, MapAccess, Visitor};
@@ -12,7 +13,7 @@ use tamesuke_domain::ports::{EventHint, Fault};
 use tamesuke_domain::time::Timestamp;
 
 use crate::Stripe;
-use crate::dispute::{CREATED, Dispute};
+use crate::dispute::{CLOSED, CREATED, Dispute};
 use crate::list::{Listed, PAGE};
 use crate::subscription::since_query;
 
@@ -141,8 +142,36 @@ impl Envelope {
 
 impl Stripe {
     pub(crate) async fn list_events(&self, since: Timestamp) -> Result<Vec<EventHint>, Fault> {
+        let polled: Vec<&str> = WAKING.iter().copied().chain([CREATED]).collect();
+        let events = self.events_of(&polled, since).await?;
+        let (disputes, others): (Vec<_>, Vec<_>) = events.iter().partition(|event| event.kind == CREATED);
+        let mut hints: Vec<_> = others.into_iter().filter_map(|event| event.hint(&self.instance)).collect();
+        hints.extend(self.dispute_hints(disputes.into_iter().filter_map(Envelope::dispute).collect()).await);
+        hints.sort_by_key(|hint| hint.created);
+        Ok(hints)
+    }
+
+    pub(crate) async fn list_open_disputes(&self, since: Timestamp) -> Result<Vec<EventHint>, Fault> {
+        let events = self.events_of(&[CREATED, CLOSED], since).await?;
+        let closed: BTreeSet<&str> = events
+            .iter()
+            .filter(|event| event.kind == CLOSED)
+            .filter_map(|event| event.data.object.id.as_deref())
+            .collect();
+        let is_open = |event: &&Envelope| {
+            event.kind == CREATED && event.data.object.id.as_deref().is_none_or(|id| !closed.contains(id))
+        };
+        let open = events.iter().filter(is_open).filter_map(Envelope::dispute).collect();
+        let mut hints = self.dispute_hints(open).await;
+        hints.sort_by_key(|hint| hint.created);
+        Ok(hints)
+    }
+
+    /// Events of these types, oldest first.
+    async fn events_of(&self, types: &[&str], since: Timestamp) -> Result<Vec<Envelope>, Fault> {
         let page = |cursor: Option<&str>| {
-            let mut request = ListEvent::new().limit(PAGE).created(since_query(since)).types(polled());
+            let types: Vec<String> = types.iter().map(ToString::to_string).collect();
+            let mut request = ListEvent::new().limit(PAGE).created(since_query(since)).types(types);
             if let Some(cursor) = cursor {
                 request = request.starting_after(cursor);
             }
@@ -150,15 +179,6 @@ impl Stripe {
         };
         let mut events: Vec<Envelope> = self.client.list("list events", false, page).await?;
         events.reverse();
-        let (disputes, others): (Vec<_>, Vec<_>) = events.iter().partition(|event| event.kind == CREATED);
-        let mut hints: Vec<_> = others.into_iter().filter_map(|event| event.hint(&self.instance)).collect();
-        hints.extend(self.dispute_hints(disputes.into_iter().filter_map(Envelope::dispute).collect()).await);
-        hints.sort_by_key(|hint| hint.created);
-        Ok(hints)
+        Ok(events)
     }
-}
-
-/// The types that the list is asked for.
-fn polled() -> Vec<String> {
-    WAKING.iter().copied().chain([CREATED]).map(str::to_owned).collect()
 }

@@ -93,6 +93,10 @@ impl Billing for Stripe {
         self.list_events(since).await
     }
 
+    async fn open_disputes(&self, since: Timestamp) -> Result<Vec<EventHint>, Fault> {
+        self.list_open_disputes(since).await
+    }
+
     async fn merge_metadata(&self, id: &SubscriptionId, entries: &Metadata) -> Result<Subscription, Fault> {
         self.write_metadata(id, entries).await
     }

@@ -96,6 +96,11 @@ impl BillingWorld for World {
         self.control(reqwest::Method::POST, &format!("/stripe/payments/{payment}/dispute")).await;
     }
 
+    async fn settle_dispute(&self, subscription: &Subscription) {
+        let payment = self.payment(subscription).await;
+        self.control(reqwest::Method::POST, &format!("/stripe/payments/{payment}/dispute/close")).await;
+    }
+
     async fn refund_by_hand(&self, subscription: &Subscription, amount_minor: i64) -> bool {
         let form = [("payment_intent", self.payment(subscription).await), ("amount", amount_minor.to_string())];
         let url = format!("{}/v1/refunds", self.addresses.stripe);

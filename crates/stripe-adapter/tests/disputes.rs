@@ -152,3 +152,18 @@ async fn somebody_elses_subscription_is_not_shown_however_it_looks() {
     answer(&server, "/v1/subscriptions/sub_1", ok(foreign)).await;
     assert_eq!(stripe(&server).subscription(&"sub_1".parse().unwrap()).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn an_open_dispute_is_told_of_and_a_closed_one_is_not() {
+    let server = MockServer::start().await;
+    let closed = json!({"id": "evt_40", "type": "charge.dispute.closed", "created": 40,
+        "data": {"object": {"id": "du_10", "object": "dispute", "payment_intent": "pi_2"}}});
+    answer(&server, "/v1/events", ok(list(&[closed, dispute(20, "pi_1"), dispute(10, "pi_2")]))).await;
+    way(&server, json!({"id": "sub_1", "metadata": owned("disputed")})).await;
+    let open = stripe(&server).open_disputes(Timestamp::from_unix(0)).await.unwrap();
+    assert_eq!(open.iter().map(|hint| hint.id.as_str()).collect::<Vec<_>>(), ["evt_20"]);
+    let asked = server.received_requests().await.unwrap();
+    let events = asked.iter().find(|one| one.url.path() == "/v1/events").unwrap();
+    let types: Vec<_> = events.url.query_pairs().filter(|(key, _)| key.starts_with("types")).collect();
+    assert_eq!(types.len(), 2, "nothing else of thirty days is listed: {types:?}");
+}

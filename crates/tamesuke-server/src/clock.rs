@@ -21,8 +21,10 @@ pub(crate) struct StripeClock {
     jumped: Notify,
     /// When each system last answered, in milliseconds since the start and one more; 0 is never.
     answered: [AtomicU64; System::ALL.len()],
-    /// Since when each system's tries have failed, likewise; 0 where the last one did not.
+    /// When each system's tries began to fail, likewise; 0 where the last one did not.
     failing: [AtomicU64; System::ALL.len()],
+    /// When each system last failed, likewise.
+    failed: [AtomicU64; System::ALL.len()],
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -64,6 +66,7 @@ impl StripeClock {
             jumped: Notify::new(),
             answered: Default::default(),
             failing: Default::default(),
+            failed: Default::default(),
         }
     }
 
@@ -72,13 +75,9 @@ impl StripeClock {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
     }
 
-    /// How long ago each kept moment is; none for 0.
-    fn since(&self, marks: &[AtomicU64; System::ALL.len()]) -> [Option<Duration>; System::ALL.len()] {
-        let now = self.start.elapsed();
-        System::ALL.map(|system| {
-            let at = place(marks, system).load(Ordering::Relaxed).checked_sub(1)?;
-            Some(now.saturating_sub(Duration::from_millis(at)))
-        })
+    /// How long after the start a system's kept moment is; none for 0.
+    fn kept(marks: &[AtomicU64; System::ALL.len()], system: System) -> Option<Duration> {
+        place(marks, system).load(Ordering::Relaxed).checked_sub(1).map(Duration::from_millis)
     }
 
     fn carried_on(&self) -> Option<Timestamp> {
@@ -113,8 +112,10 @@ impl Witness for StripeClock {
     }
 
     fn failed(&self, system: System) {
+        let now = self.mark();
         // Only the first of a row of failures is a beginning.
-        let first = place(&self.failing, system).compare_exchange(0, self.mark(), Ordering::Relaxed, Ordering::Relaxed);
+        let first = place(&self.failing, system).compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        place(&self.failed, system).store(now, Ordering::Relaxed);
         if first.is_ok() {
             tracing::debug!(%system, "{system} has begun to fail");
         }
@@ -136,11 +137,17 @@ impl Witness for StripeClock {
 
 impl Outside for StripeClock {
     fn last_answers(&self) -> [Option<Duration>; System::ALL.len()] {
-        self.since(&self.answered)
+        let now = self.start.elapsed();
+        System::ALL.map(|system| Self::kept(&self.answered, system).map(|at| now.saturating_sub(at)))
     }
 
     fn failing(&self) -> [Option<Duration>; System::ALL.len()] {
-        self.since(&self.failing)
+        // Not to this moment: a system that is asked seldom would be ill for days after one failure that
+        // nobody repeats.
+        System::ALL.map(|system| {
+            let first = Self::kept(&self.failing, system)?;
+            Some(Self::kept(&self.failed, system).unwrap_or_default().saturating_sub(first))
+        })
     }
 
     fn clock_off_secs(&self) -> Option<i64> {
@@ -169,19 +176,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn failures_are_counted_from_the_first_since_the_last_answer() {
+    async fn failures_are_counted_from_the_first_since_the_last_answer_to_the_last() {
         let clock = StripeClock::new();
         let smtp = || clock.failing()[4];
         assert_eq!(smtp(), None);
         clock.failed(System::Smtp);
         tokio::time::advance(Duration::from_secs(10)).await;
         clock.failed(System::Smtp);
-        assert_eq!(smtp(), Some(Duration::from_secs(10)));
+        tokio::time::advance(Duration::from_secs(86_400)).await;
+        assert_eq!(smtp(), Some(Duration::from_secs(10)), "nothing was tried since");
         assert_eq!(clock.failing().iter().filter(|failing| failing.is_some()).count(), 1);
         clock.answered(System::Smtp);
         assert_eq!(smtp(), None);
         clock.failed(System::Smtp);
-        assert_eq!(smtp(), Some(Duration::ZERO));
+        tokio::time::advance(Duration::from_secs(86_400)).await;
+        assert_eq!(smtp(), Some(Duration::ZERO), "one failure alone lasts no time");
     }
 
     struct World(std::sync::Arc<StripeClock>);

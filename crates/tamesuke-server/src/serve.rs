@@ -23,6 +23,8 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}; set BIND to another address", settings.web.bind))?;
     let address = listener.local_addr().context("the listener has no address")?;
     let service = wire::service(&settings)?;
+    // Now and not when the lease is taken: a service that can never act had better not start.
+    service.lease.open()?;
     let outside: Arc<dyn Outside> = service.clock.clone();
     let state = web::Data::new(Web::new(Arc::clone(&service.engine), service.proof, outside, service.web));
     let limits = ServerSettings {

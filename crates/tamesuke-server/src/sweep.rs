@@ -12,7 +12,7 @@ use crate::wire;
 /// Sweeps once; `true` if nothing failed.
 pub(crate) async fn sweep(settings: &Settings, dry_run: bool) -> anyhow::Result<bool> {
     let service = wire::service(settings)?;
-    if !dry_run && !service.lease.try_acquire() {
+    if !dry_run && !service.lease.try_acquire()? {
         anyhow::bail!(
             "a server of this host holds the lease and sweeps by itself; stop it first, or look with --dry-run"
         );

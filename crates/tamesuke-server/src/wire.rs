@@ -209,12 +209,10 @@ fn bridge(settings: &Settings) -> anyhow::Result<BridgeSettings> {
     })
 }
 
-/// Joins everything.
+/// Joins everything; writes nothing yet.
 pub(crate) fn service(settings: &Settings) -> anyhow::Result<Service> {
     let adapters = adapters(settings)?;
-    let lease = FileLease::open(&settings.script.state_dir)
-        .with_context(|| format!("STATE_DIR {} can't be written", settings.script.state_dir.display()))?;
-    let lease = Arc::new(lease);
+    let lease = Arc::new(FileLease::new(&settings.script.state_dir));
     let ports = Ports {
         billing: adapters.stripe,
         provisioner: Arc::new(Runs::new(bridge(settings)?)),

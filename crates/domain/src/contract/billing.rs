@@ -31,6 +31,8 @@ pub trait BillingWorld: Send + Sync {
     async fn minutes_pass(&self);
     /// The customer has the bank take the subscription's payment back.
     async fn dispute(&self, subscription: &Subscription);
+    /// The bank settles that dispute, whoever wins.
+    async fn settle_dispute(&self, subscription: &Subscription);
     /// Somebody gives back that much of the subscription's payment by hand, in minor units; whether this
     /// world can do it.
     async fn refund_by_hand(&self, _subscription: &Subscription, _amount_minor: i64) -> bool {
@@ -206,4 +208,11 @@ async fn a_disputed_payment_is_left_alone(billing: &dyn Billing, world: &dyn Bil
     let told: Vec<_> = events.iter().filter(|event| event.disputed).collect();
     let whose: Vec<_> = told.iter().map(|event| (event.subdomain.as_str(), event.subscription.as_ref())).collect();
     assert_eq!(whose, [("disputed", Some(&bought.id))], "a dispute is led back to its trial");
+    let open = given("the open disputes", billing.open_disputes(bought.created.plus_secs(-60)).await);
+    assert_eq!(open.iter().collect::<Vec<_>>(), told, "it is open, and told of by the same event");
+    let later = given("later disputes", billing.open_disputes(world.now().await.plus_secs(60)).await);
+    assert!(later.is_empty(), "none is from before what was asked for");
+    world.settle_dispute(&bought).await;
+    let open = given("the open disputes", billing.open_disputes(bought.created.plus_secs(-60)).await);
+    assert!(open.is_empty(), "a settled dispute is not open: {open:?}");
 }

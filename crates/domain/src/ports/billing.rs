@@ -29,6 +29,9 @@ pub struct Price {
 /// a while. Who reads on overlaps by it.
 pub const EVENTS_LATE_MAX_SECS: i64 = 300;
 
+/// Stripe lists events for that many days.
+pub const EVENTS_KEPT_DAYS: i64 = 30;
+
 /// Something happened to an object that names a subdomain of ours: look at it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventHint {
@@ -136,6 +139,11 @@ pub trait Billing: Send + Sync {
     /// has it. A dispute that could not be led back to its trial yet holds nothing up: it comes with a later
     /// list, even one that does not reach back that far.
     async fn events_since(&self, since: Timestamp) -> Result<Vec<EventHint>, Fault>;
+
+    /// Disputes made at or after `since` that are not closed, oldest first, each as the event that told of it.
+    /// Reaches back [`EVENTS_KEPT_DAYS`] at most. One that can't be led back to its trial yet comes with a later
+    /// list of [`Billing::events_since`].
+    async fn open_disputes(&self, since: Timestamp) -> Result<Vec<EventHint>, Fault>;
 
     /// Merges keys into a subscription's metadata and shows it as it is then.
     async fn merge_metadata(&self, id: &SubscriptionId, entries: &Metadata) -> Result<Subscription, Fault>;

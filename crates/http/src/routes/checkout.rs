@@ -97,10 +97,17 @@ pub(crate) async fn create(
     web.orders.admit(&request, &web.settings.trusted_proxies).map_err(told)?;
     let form: Form = body::json(&request, payload, &web).await?;
     let order = Order::try_from(form).map_err(told)?;
-    // After the form has read: what is mistyped reserves nothing.
-    web.reservations.admit(&request, &web.settings.trusted_proxies).map_err(told)?;
+    // After the form has read: what is mistyped reserves nothing. Nor does what gets no page: who obeys
+    // each `Retry-After` of an outage has all orders left when it is over.
+    let counted = web.reservations.admit(&request, &web.settings.trusted_proxies).map_err(told)?;
     let (reference, is_new) = web.reference(&request);
-    let page = web.engine.sign_up(&order, &reference).await.map_err(|error| told(error.into()))?;
+    let page = match web.engine.sign_up(&order, &reference).await {
+        Ok(page) => page,
+        Err(error) => {
+            counted.give_back();
+            return Err(told(error.into()));
+        }
+    };
     let mut answer = HttpResponse::Ok();
     if is_new {
         let cookie = Cookie::build(web.cookie_name(), reference)

@@ -14,8 +14,9 @@ use crate::app::Web;
 
 /// A system that answered at all within that long is well, in seconds: two resyncs.
 const QUIET_MAX_SECS: u64 = 1_200;
-/// A system that is asked seldom is not well once its tries have failed for longer than that, in seconds:
-/// a mail is tried again at least every ten minutes.
+/// A system that is asked seldom is not well once more than that, in seconds, lies between the first and the
+/// last of its failures: a mail to a customer that is not taken is tried again every ten minutes, a note to
+/// the operator never.
 const FAILING_MAX_SECS: u64 = 3_600;
 /// A clock further off than that is reported, in seconds.
 const CLOCK_OFF_MAX_SECS: i64 = 60;
@@ -57,8 +58,8 @@ struct CheckShape {
     /// Of an outside system; null before its first answer.
     #[schema(required = false)]
     last_answer_seconds_ago: Option<u64>,
-    /// Of the file server and the mail server: for how long every try has failed; null where the last
-    /// one did not.
+    /// Of the file server and the mail server: from the first to the last of the tries that have failed
+    /// since one did not; null where the last one did not.
     #[schema(required = false)]
     failing_seconds: Option<u64>,
     /// Of the clock: how far it is from Stripe's; null where that is not known.

@@ -2,7 +2,7 @@
 //! goes on.
 
 use crate::client::{JSON, ORDER, SIGNED, Then, get, goes_on, post, send};
-use crate::world::{RESERVATIONS_MAX, serve};
+use crate::world::serve;
 
 #[actix_web::test]
 async fn forms_that_do_not_read_are_told_what_is_wrong() {
@@ -44,21 +44,6 @@ async fn a_good_form_gets_as_far_as_the_catalogue() {
     let body = br#"{"subdomain":"acme","email":"a@b.jp","company_name":"x","oss_type":"nginx","duration_days":7}"#;
     let answer = send(address, &post(ORDER, "application/json; charset=utf-8", body), Then::Wait).await;
     answer.is(422, "application_unknown");
-}
-
-#[actix_web::test]
-async fn a_visitor_can_take_only_so_many_rooms_without_paying() {
-    let address = serve().await;
-    let mistyped = br#"{"subdomain":"-","email":"a@b.jp","company_name":"x","oss_type":"nginx","duration_days":7}"#;
-    let good = br#"{"subdomain":"acme","email":"a@b.jp","company_name":"x","oss_type":"nginx","duration_days":7}"#;
-    for _ in 0..=RESERVATIONS_MAX {
-        send(address, &post(ORDER, JSON, mistyped), Then::Wait).await.is(400, "subdomain_malformed");
-    }
-    for _ in 0..RESERVATIONS_MAX {
-        send(address, &post(ORDER, JSON, good), Then::Wait).await.is(422, "application_unknown");
-    }
-    send(address, &post(ORDER, JSON, good), Then::Wait).await.is(429, "too_many_requests");
-    goes_on(address).await;
 }
 
 #[actix_web::test]

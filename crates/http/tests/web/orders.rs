@@ -4,14 +4,31 @@ use std::net::SocketAddr;
 
 use tamesuke_http::OperatorPages;
 
-use crate::client::{Answer, JSON, ORDER, Then, get, post, send};
-use crate::world::{serve_nginx, serve_with_pages};
+use crate::client::{Answer, JSON, ORDER, Then, get, goes_on, post, send};
+use crate::world::{RESERVATIONS_MAX, serve_nginx, serve_nginx_to_few, serve_with_pages};
 
 const RELEASE: &str = "/api/checkout/release";
 const FORM: &[u8] = br#"{"subdomain":"acme","email":"a@b.jp","company_name":"x","oss_type":"nginx","duration_days":7}"#;
 
+/// Another browser's mark.
+const THEIRS: &str = "tmsk_form=0123456789abcdef0123456789abcdef";
+
 async fn order(address: SocketAddr) -> Answer {
     send(address, &post(ORDER, JSON, FORM), Then::Wait).await
+}
+
+/// An order with a field of the form changed.
+fn changed(field: &str, to: &str) -> Vec<u8> {
+    post(ORDER, JSON, String::from_utf8(FORM.to_vec()).unwrap().replace(field, to).as_bytes())
+}
+
+/// Somebody else's order of the same name.
+fn rival() -> Vec<u8> {
+    changed("a@b.jp", "c@d.jp")
+}
+
+async fn order_with(address: SocketAddr, field: &str, to: &str) -> Answer {
+    send(address, &changed(field, to), Then::Wait).await
 }
 
 /// The mark that a browser was given.
@@ -40,9 +57,7 @@ async fn the_same_order_gets_the_same_page_and_the_time_at_which_that_page_lapse
 async fn only_json_gives_back_what_was_reserved() {
     let address = serve_nginx().await;
     let ordered = order(address).await;
-    let other = String::from_utf8(FORM.to_vec()).unwrap().replace("a@b.jp", "c@d.jp");
-    let rival = post(ORDER, JSON, other.as_bytes());
-    let (mine, theirs) = (mark(&ordered), "tmsk_form=0123456789abcdef0123456789abcdef");
+    let mine = mark(&ordered);
     // What a page of another origin can send without being asked for leave.
     for (content_type, body) in [
         ("text/plain", &b"{}"[..]),
@@ -54,11 +69,36 @@ async fn only_json_gives_back_what_was_reserved() {
         (JSON, b"[]"),
     ] {
         send_from(mine, address, &post(RELEASE, content_type, body)).await.is(400, "body_malformed");
-        send_from(theirs, address, &rival).await.is(409, "subdomain_reserved");
+        send_from(THEIRS, address, &rival()).await.is(409, "subdomain_reserved");
     }
     let released = send_from(mine, address, &post(RELEASE, JSON, b"{}")).await;
     assert_eq!((released.status, released.json()["released"].as_bool()), (200, Some(true)));
-    assert_eq!(send_from(theirs, address, &rival).await.status, 200);
+    assert_eq!(send_from(THEIRS, address, &rival()).await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_visitor_can_take_only_so_many_rooms_without_paying() {
+    let address = serve_nginx_to_few().await;
+    for nth in 0..RESERVATIONS_MAX {
+        assert_eq!(order_with(address, "acme", &format!("acme-{nth}")).await.status, 200);
+    }
+    order(address).await.is(429, "too_many_requests");
+    goes_on(address).await;
+}
+
+#[actix_web::test]
+async fn an_order_that_gets_no_page_takes_none_of_a_visitors_rooms() {
+    let address = serve_nginx_to_few().await;
+    assert_eq!(order(address).await.status, 200);
+    for _ in 0..=RESERVATIONS_MAX {
+        order_with(address, "acme", "-").await.is(400, "subdomain_malformed");
+        order_with(address, "nginx", "apache").await.is(422, "application_unknown");
+        send_from(THEIRS, address, &rival()).await.is(409, "subdomain_reserved");
+    }
+    for nth in 1..RESERVATIONS_MAX {
+        assert_eq!(order_with(address, "acme", &format!("acme-{nth}")).await.status, 200);
+    }
+    order_with(address, "acme", "acme-9").await.is(429, "too_many_requests");
 }
 
 #[actix_web::test]

@@ -39,7 +39,7 @@ fn away(system: System) -> Fault {
     Fault::Retryable { system, operation: "answer", retry_after: None, cause: "there is nobody".into() }
 }
 
-/// Orders of one visitor here while an unpaid one keeps its room.
+/// Payment pages given to one visitor here while an unpaid one keeps its room.
 pub(crate) const RESERVATIONS_MAX: u32 = 3;
 
 /// A session that can be paid.
@@ -142,6 +142,9 @@ impl Billing for Nobody {
         Ok(SubscriptionPage::default())
     }
     async fn events_since(&self, _: Timestamp) -> Result<Vec<EventHint>, Fault> {
+        Ok(Vec::new())
+    }
+    async fn open_disputes(&self, _: Timestamp) -> Result<Vec<EventHint>, Fault> {
         Ok(Vec::new())
     }
     async fn merge_metadata(&self, _: &SubscriptionId, _: &Metadata) -> Result<Subscription, Fault> {
@@ -330,7 +333,12 @@ pub(crate) async fn serve_nginx() -> SocketAddr {
     serve_with_pages(OperatorPages::default()).await
 }
 
-/// The same, and the operator has pages of his own.
+/// The same, and a visitor may order [`RESERVATIONS_MAX`] times.
+pub(crate) async fn serve_nginx_to_few() -> SocketAddr {
+    serve_as(with_nginx(settings()), web_settings(), STALL_TIME_MAX).await.0
+}
+
+/// The same as [`serve_nginx`], and the operator has pages of his own.
 pub(crate) async fn serve_with_pages(pages: OperatorPages) -> SocketAddr {
     let web = WebSettings { pages, orders_per_reservation: 0, ..web_settings() };
     serve_as(with_nginx(settings()), web, STALL_TIME_MAX).await.0

@@ -35,6 +35,9 @@ pub(crate) fn control(world: &Arc<World>, call: &Call, rest: &[&str]) -> Result<
         ("POST", ["payments", id, "dispute"]) => {
             return payments::dispute(&mut state, id, now).map(|dispute| Reply::json(200, &dispute));
         }
+        ("POST", ["payments", id, "dispute", "close"]) => {
+            return payments::close_dispute(&mut state, id, now).map(|dispute| Reply::json(200, &dispute));
+        }
         ("DELETE", ["customers", id]) => return Ok(customers::delete(&mut state, id, now)),
         ("GET", ["events"]) => {
             let shown: Vec<Value> = state.table("events").iter().map(lists::view).collect();

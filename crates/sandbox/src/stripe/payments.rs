@@ -242,3 +242,15 @@ pub(super) fn dispute(state: &mut Stripe, intent: &str, now: i64) -> Result<Valu
     state.emit("charge.dispute.created", &made, None, now);
     Ok(made)
 }
+
+/// The bank finds for the customer.
+pub(super) fn close_dispute(state: &mut Stripe, intent: &str, now: i64) -> Result<Value, String> {
+    let of_payment = |dispute: &&Value| dispute["payment_intent"] == intent && dispute["status"] == "needs_response";
+    let id = state.table("disputes").iter().find(of_payment).and_then(|dispute| dispute["id"].as_str());
+    let id = id.ok_or("that payment has no open dispute")?.to_owned();
+    let dispute = state.find_mut(&id).ok_or("that dispute is gone")?;
+    dispute["status"] = json!("lost");
+    let closed = dispute.clone();
+    state.emit("charge.dispute.closed", &closed, None, now);
+    Ok(closed)
+}

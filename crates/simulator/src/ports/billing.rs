@@ -18,7 +18,7 @@ use crate::op::Op;
 use crate::payments;
 use crate::world::World;
 use crate::world::stripe::{News, Of, Session, Sub, instance, session_index, sub_index};
-use effect::{create, days_of, give_back, note, ours, page};
+use effect::{create, days_of, events, give_back, note, ours, page};
 
 /// The port `Billing`.
 pub struct FakeBilling(pub Link);
@@ -134,11 +134,13 @@ impl Billing for FakeBilling {
     }
 
     async fn events_since(&self, since: Timestamp) -> Result<Vec<EventHint>, Fault> {
-        let read = self.0.call(Op::ListEvents, move |world, _| {
-            let events = &world.stripe.events;
-            let first = events.partition_point(|event| event.shown.created < since);
-            let visible = events.iter().skip(first).filter(|event| event.visible_at <= world.now);
-            Ok(visible.map(|event| event.shown.clone()).collect())
+        self.0.call(Op::ListEvents, move |world, _| Ok(events(world, since))).await
+    }
+
+    async fn open_disputes(&self, since: Timestamp) -> Result<Vec<EventHint>, Fault> {
+        let read = self.0.call(Op::ListDisputes, move |world, _| {
+            let is_open = |event: &EventHint| event.disputed && !world.stripe.settled.contains(&event.id);
+            Ok(events(world, since).into_iter().filter(is_open).collect())
         });
         read.await
     }

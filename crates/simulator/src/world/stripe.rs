@@ -1,6 +1,7 @@
 //! Stripe's objects as a program sees them, and how what happens to them is told: a webhook, or not,
 //! and an event in a list, at times late.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use tamesuke_domain::checkout::{Checkout, CheckoutStatus};
@@ -99,6 +100,8 @@ pub struct Stripe {
     pub subs: Vec<Sub>,
     /// Events, oldest first.
     pub events: Vec<Told>,
+    /// The events of disputes that the bank has settled.
+    pub settled: BTreeSet<EventId>,
     refunds: u32,
 }
 

@@ -42,6 +42,10 @@ impl BillingWorld for Stripe {
         payments::dispute(&mut self.0.world().lock(), sub_index(&subscription.id).unwrap());
     }
 
+    async fn settle_dispute(&self, subscription: &Subscription) {
+        payments::settle_dispute(&mut self.0.world().lock(), sub_index(&subscription.id).unwrap());
+    }
+
     async fn delete_customer(&self, subscription: &Subscription) {
         payments::delete_customer(&mut self.0.world().lock(), sub_index(&subscription.id).unwrap());
     }

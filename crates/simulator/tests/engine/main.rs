@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics says what it lacks")]
 
+mod disputes;
 mod orders;
 mod standby;
 mod told;
+
+use std::time::Duration;
 
 use tamesuke_domain::checkout::{NewCheckout, OPEN_SECS};
 use tamesuke_domain::ids::CheckoutId;
@@ -22,7 +25,11 @@ use tamesuke_simulator::world::{Shared, World};
 const HAPPENINGS_MAX: usize = 100_000;
 
 fn run(link: &Link, story: impl Future<Output = ()> + 'static) {
-    let mut executor = Executor::default();
+    run_beside(Executor::default(), link, story);
+}
+
+/// Runs a story beside what the executor has already, until something ends.
+fn run_beside(mut executor: Executor, link: &Link, story: impl Future<Output = ()> + 'static) {
     executor.add(link.pid(), Role::Engine, Box::pin(story));
     for _ in 0..HAPPENINGS_MAX {
         match executor.poll_one(|_| 0) {
@@ -50,6 +57,11 @@ async fn bought(link: &Link) -> (CheckoutId, usize) {
     let open = of_process(link).billing.create_checkout(&wanted).await.unwrap();
     let sub = payments::pay(&mut link.world().lock(), session_index(&open.id).unwrap()).unwrap();
     (open.id, sub)
+}
+
+async fn wait(link: &Link, time: Duration) {
+    let clock = of_process(link).clock;
+    clock.sleep_until(clock.monotonic().plus(time)).await;
 }
 
 async fn shown(engine: &Engine, id: &CheckoutId) -> State {

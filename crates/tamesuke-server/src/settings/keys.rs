@@ -130,7 +130,7 @@ pub(crate) const KEYS: &[Key] = &[
         "ORDERS_PER_RESERVATION",
         "20",
         "20",
-        "Orders from one visitor within the 31 minutes that an unpaid one keeps its room; 0 is no limit.",
+        "Payment pages given to one visitor within the 31 minutes that an unpaid one keeps its room; 0 is no limit.",
     ),
     with_default("CALLS_PER_MINUTE", "240", "240", "Other calls a minute from one visitor; 0 is no limit."),
     with_default("WORKERS", "4", "4", "Names worked on at once."),

@@ -4,7 +4,8 @@ use tamesuke_domain::checkout::{Checkout, CheckoutStatus, NewCheckout};
 use tamesuke_domain::ids::{CheckoutId, PriceId};
 use tamesuke_domain::letter::MailKind;
 use tamesuke_domain::metadata::{self, Metadata};
-use tamesuke_domain::ports::{Fault, RefundOutcome, SubscriptionPage, Subscriptions};
+use tamesuke_domain::ports::{EventHint, Fault, RefundOutcome, SubscriptionPage, Subscriptions};
+use tamesuke_domain::time::Timestamp;
 use tamesuke_domain::trial::Status;
 
 use crate::fate::Fate;
@@ -89,6 +90,14 @@ pub(super) fn page(world: &World, which: Subscriptions, after: Option<usize>) ->
         next: if more { shown.last().map(|sub| sub.id.clone()) } else { None },
         subscriptions: shown.into_iter().filter(|sub| ours(sub)).map(Sub::view).collect(),
     }
+}
+
+/// The events that show by now, oldest first.
+pub(super) fn events(world: &World, since: Timestamp) -> Vec<EventHint> {
+    let events = &world.stripe.events;
+    let first = events.partition_point(|event| event.shown.created < since);
+    let visible = events.iter().skip(first).filter(|event| event.visible_at <= world.now);
+    visible.map(|event| event.shown.clone()).collect()
 }
 
 /// A second refund of a payment is refused, as Stripe does: whoever asks has read the payment first, but the
