@@ -88,7 +88,10 @@ const STEP_NAMES: [(&str, &str); 11] = [
 
 fn detail(view: &TrialView, language: Language) -> &'static str {
     let (ja, en) = match view.progress.state {
-        State::Reserved => ("お支払いをお待ちしています。", "Waiting for your payment."),
+        State::Reserved => (
+            "お支払いを確認できしだい作成を始めます。準備ができると、メールでお知らせします。",
+            "We begin as soon as your payment arrives, and write to you when it is ready.",
+        ),
         State::Paid => {
             ("お支払いを確認しました。まもなく作成を始めます。", "Your payment has arrived. We are about to begin.")
         }
@@ -102,8 +105,8 @@ fn detail(view: &TrialView, language: Language) -> &'static str {
             ("お試しは終了し、すべて削除しました。", "Your trial is over and everything has been deleted.")
         }
         State::Expired => (
-            "お支払いの期限が切れました。もう一度お申し込みください。",
-            "The payment page has lapsed. Please order again.",
+            "お支払いを期限までに確認できませんでした。お手数ですが、もう一度お申し込みください。",
+            "Your payment did not arrive in time. Please order again.",
         ),
         State::Refused => match view.progress.refused {
             Some(Reason::Taken | Reason::Foreign) => (
