@@ -1,9 +1,9 @@
 /** The made-up lives of orders, a frame at a time; the id says which life. */
 
 const NAMES = [
-  ["コンテナ番号の割り当て", "Container number chosen"], ["トンネルの作成", "Tunnel made"], ["接続トークンの取得", "Tunnel token fetched"],
-  ["経路の設定", "Route configured"], ["DNSの登録", "DNS record made"], ["設定情報の作成", "Settings prepared"],
-  ["設定情報の送信", "Settings uploaded"], ["コンテナの複製", "Container cloned"], ["コンテナの起動", "Container started"], ["公開の確認", "Answering"],
+  ["コンテナ番号の割り当て", "Choosing a container number"], ["トンネルの作成", "Making the tunnel"], ["接続トークンの取得", "Fetching the tunnel's token"],
+  ["経路の設定", "Configuring the route"], ["DNSの登録", "Making the DNS record"], ["設定情報の作成", "Preparing the settings"],
+  ["設定情報の送信", "Uploading the settings"], ["コンテナの複製", "Cloning the container"], ["コンテナの起動", "Starting the container"], ["公開の確認", "Checking the address"],
 ].map(([ja, en]) => ({ ja, en }));
 const PREPARING = { ja: "準備しています", en: "Preparing" };
 const STEPS = NAMES.length;

@@ -74,16 +74,16 @@ impl From<State> for ShownState {
 /// The ten steps in words; the first is "not begun".
 const STEP_NAMES: [(&str, &str); 11] = [
     ("準備しています", "Preparing"),
-    ("コンテナ番号の割り当て", "Container number chosen"),
-    ("トンネルの作成", "Tunnel made"),
-    ("接続トークンの取得", "Tunnel token fetched"),
-    ("経路の設定", "Route configured"),
-    ("DNSの登録", "DNS record made"),
-    ("設定情報の作成", "Settings prepared"),
-    ("設定情報の送信", "Settings uploaded"),
-    ("コンテナの複製", "Container cloned"),
-    ("コンテナの起動", "Container started"),
-    ("公開の確認", "Answering"),
+    ("コンテナ番号の割り当て", "Choosing a container number"),
+    ("トンネルの作成", "Making the tunnel"),
+    ("接続トークンの取得", "Fetching the tunnel's token"),
+    ("経路の設定", "Configuring the route"),
+    ("DNSの登録", "Making the DNS record"),
+    ("設定情報の作成", "Preparing the settings"),
+    ("設定情報の送信", "Uploading the settings"),
+    ("コンテナの複製", "Cloning the container"),
+    ("コンテナの起動", "Starting the container"),
+    ("公開の確認", "Checking the address"),
 ];
 
 fn detail(view: &TrialView, language: Language) -> &'static str {
@@ -95,7 +95,6 @@ fn detail(view: &TrialView, language: Language) -> &'static str {
         State::Paid => {
             ("お支払いを確認しました。まもなく作成を始めます。", "Your payment has arrived. We are about to begin.")
         }
-        State::Provisioning if view.progress.attempt > 1 => ("もう一度作成しています。", "We are trying again."),
         State::Provisioning => ("環境を作成しています。", "Your environment is being made."),
         State::Ready => ("ご利用いただけます。", "It is ready."),
         State::Ending => {
