@@ -13,7 +13,7 @@ const DETAILS = {
   paid: ["お支払いを確認しました。まもなく作成を始めます。", "Your payment has arrived. We are about to begin."],
   provisioning: ["環境を作成しています。", "Your environment is being made."],
   ready: ["ご利用いただけます。", "You can use it now."],
-  refused: ["ご提供できませんでした。申し訳ございません。全額を返金します。", "We could not provide your trial. We are sorry. You get a full refund."],
+  refused: ["お試しいただけず、誠に申し訳ございません。全額を返金いたします。", "We are very sorry. You get a full refund."],
   expired: ["お支払いを期限までに確認できませんでした。お手数ですが、もう一度お申し込みください。", "Your payment did not arrive in time. Please order again."],
   stuck: ["運用担当者が確認しています。お待たせして申し訳ございません。", "Our operator is looking into it. We are sorry for the wait."],
   closed: ["お試しは終了し、すべて削除しました。", "Your trial is over and everything has been deleted."],

@@ -109,12 +109,12 @@ fn detail(view: &TrialView, language: Language) -> &'static str {
         ),
         State::Refused => match view.progress.refused {
             Some(Reason::Taken | Reason::Foreign) => (
-                "このアドレスはすでに使われていたため、ご提供できませんでした。全額を返金します。別の名前でお申し込みください。",
+                "このアドレスはすでに使われていたため、ご提供できませんでした。申し訳ございません。全額を返金いたします。別の名前でお申し込みください。",
                 "This address was already in use, so we could not provide it. You get a full refund. Please order with another name.",
             ),
             Some(Reason::NeverReady | Reason::GaveUp | Reason::Lost) | None => (
-                "ご提供できませんでした。申し訳ございません。全額を返金します。",
-                "We could not provide your trial. We are sorry. You get a full refund.",
+                "お試しいただけず、誠に申し訳ございません。全額を返金いたします。",
+                "We are very sorry. You get a full refund.",
             ),
         },
         State::Stuck => (
