@@ -17,6 +17,7 @@ const views = [
   ["order-down", "/", order("down", "#summary:not([hidden])")],
   ["order-snatched", "/", order("snatched", "#summary:not([hidden])")],
   ["order-goes", "/", order("goes", "#summary:not([hidden])")],
+  ["waiting", at("waiting"), state("reserved")],
   ["working", at("working"), (page) => page.locator("#steps li[aria-current]").waitFor()],
   ["retry", at("retry"), (page) => page.locator("#retry:not([hidden])").waitFor()],
   ["ready", at("ready"), (page) => page.locator("#open").waitFor()],

@@ -32,6 +32,14 @@ test("while a person looks into it nothing else is promised", () => withPage(wor
   assert.ok(await page.isHidden("#may-close"));
 }));
 
+test("before the payment has arrived nobody is thanked for it, and no step is shown", () => withPage(world, at("cs_test_waiting"), async (page) => {
+  await state(page, "reserved");
+  assert.equal(await page.textContent("h1"), "お支払いを確認しています");
+  await page.locator("#detail", { hasText: "お支払いを確認できしだい" }).waitFor();
+  assert.ok(await page.isHidden("#working"));
+  assert.ok(await page.isHidden("#again"));
+}));
+
 test("a second attempt is said to be one", () => withPage(world, at("cs_test_retry"), async (page) => {
   await page.locator("#retry", { hasText: "もう一度作成しています（2回目）" }).waitFor();
 }));

@@ -9,7 +9,7 @@ use tamesuke_domain::subdomain::Subdomain;
 use tamesuke_domain::time::Monotonic;
 use tamesuke_domain::trial::{Subscription, Trial};
 
-use crate::act::After;
+use crate::act::{After, Work};
 use crate::backoff;
 use crate::engine::Engine;
 use crate::memory::NameMemory;
@@ -100,12 +100,19 @@ impl Engine {
             return;
         };
         let mut changed = false;
-        for trial in trials.iter().filter(|trial| trial.is_paid()) {
+        // Of what is not paid only those are kept that somebody asked for.
+        for trial in trials.iter().filter(|trial| trial.is_paid() || self.hub.of(trial.id()).is_some()) {
             changed |= self.hub.publish(trial.id(), self.progress_of(trial, memory.alert_stands));
         }
         if changed {
             self.hub.ring(&look.name);
         }
+    }
+
+    /// Shows watchers what a write's answer showed, where no look follows at once.
+    pub(crate) fn show_written(&self, work: &Work<'_>) {
+        let stripe = crate::observe::read_keys(work.subscriptions);
+        self.show(&Look { stripe, ..work.look.clone() }, work.memory);
     }
 
     /// Keeps the index of names by what was seen.

@@ -60,7 +60,7 @@ pub(crate) fn letter_text(letter: &Letter, settings: &SmtpSettings) -> Result<Te
         application_en: &letter.application.en,
         url: settings.trial_url.replace("{subdomain}", letter.subdomain.as_str()),
         days: letter.days,
-        ends_ja: in_japan(letter.ends_at, "%Y年%-m月%-d日 %H:%M (日本時間)"),
+        ends_ja: in_japan(letter.ends_at, "%Y年%-m月%-d日 %H:%M（日本時間）"),
         ends_en: in_japan(letter.ends_at, "%B %-d, %Y, %H:%M JST"),
         reason_ja,
         reason_en,

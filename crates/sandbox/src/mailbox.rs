@@ -49,6 +49,10 @@ impl Mailbox {
 
 pub(crate) struct MailPages;
 
+/// Says that a page has no icon: browsers that find nothing ask for `/favicon.ico`, which stood as a failed
+/// call in their console and, on the payment page, in the log of what Stripe was asked.
+pub(crate) const NO_ICON: &str = "<link rel=\"icon\" href=\"data:,\">";
+
 /// Text as it may stand in HTML.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
@@ -59,8 +63,8 @@ fn frame(title: &str, refresh: bool, body: &str) -> Reply {
     Reply::html(
         200,
         format!(
-            "<!doctype html><html lang=\"ja\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">{refresh}\
-             <title>{title}</title><style>body{{font-family:sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;line-height:1.6;color-scheme:light dark}}\
+            "<!doctype html><html lang=\"ja\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">{NO_ICON}{refresh}\
+             <title>{title}</title><style>:root{{color-scheme:light dark}}body{{font-family:sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;line-height:1.6}}\
              li{{margin:.5rem 0}}iframe{{width:100%;height:34rem;border:1px solid #8888;border-radius:8px;background:#fff}}pre{{white-space:pre-wrap}}</style></head>\
              <body><h1>{title}</h1>{body}</body></html>"
         ),

@@ -31,13 +31,13 @@ export function advice(name) {
   if (isWellFormed(name)) return "";
   const better = nearest(name);
   const instead = better ? pick(`（例: ${better}）`, ` (such as ${better})`) : "";
-  return reason(name) + instead;
+  return reason(name) + instead + pick("。", ".");
 }
 
 /** @param {string} name */
 function reason(name) {
-  if (/[^a-z0-9-]/.test(name)) return pick("使えるのは、半角の英小文字・数字・ハイフンだけです。", "Only a–z, 0–9 and hyphen can be used.");
-  if (name.length > LENGTH_MAX) return pick("12文字までにしてください。", "Please use at most 12 characters.");
-  if (/^-|-$/.test(name)) return pick("最初と最後は英数字にしてください。", "Please begin and end with a letter or a digit.");
-  return pick("3文字目と4文字目に続けてハイフンは使えません。", "The third and fourth character cannot both be hyphens.");
+  if (/[^a-z0-9-]/.test(name)) return pick("使えるのは、半角の英小文字・数字・ハイフンだけです", "Only a–z, 0–9 and hyphen can be used");
+  if (name.length > LENGTH_MAX) return pick("12文字までにしてください", "Please use at most 12 characters");
+  if (/^-|-$/.test(name)) return pick("最初と最後は英数字にしてください", "Please begin and end with a letter or a digit");
+  return pick("3文字目と4文字目に続けてハイフンは使えません", "The third and fourth character cannot both be hyphens");
 }

@@ -41,7 +41,7 @@ export const english = {
   q1: "Does it renew?",
   a1: "No. Its end is set as soon as your payment arrives. When the period is over it ends by itself and nothing is charged again. There is nothing to cancel.",
   q2: "What is deleted at the end?",
-  a2: "The environment (a container) with all data in it, its address and its connection, by themselves and for good. Please save what you want to keep before then.",
+  a2: "The environment (a container) with all data in it, its address and its connection: all automatically, and for good. Please save what you want to keep before then.",
   q3: "What if it cannot be made?",
   a3: "We try several times. If it still does not work you get a full refund and we tell you by mail. You need not do anything.",
   q6: "Is there a refund if I stop early?",

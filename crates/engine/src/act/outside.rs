@@ -107,6 +107,8 @@ impl Engine {
         };
         self.ports.provisioner.start(order).await?;
         work.memory.fresh_after = self.ports.clock.monotonic();
+        // The next look may be as late as the run's end, and somebody watches the steps now.
+        self.show_written(work);
         Ok(After::Later(after(self.ports.clock.monotonic(), RUN_LOOK)))
     }
 }

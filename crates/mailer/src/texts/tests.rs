@@ -44,7 +44,7 @@ fn the_welcome_says_where_until_when_and_whom_to_ask() {
     let html = text.html.unwrap();
     for words in [
         "https://acme.persys.jp",
-        "2026年9月21日 23:13 (日本時間)",
+        "2026年9月21日 23:13（日本時間）",
         "September 21, 2026, 23:13 JST",
         "support@persys.jp",
     ] {
@@ -58,6 +58,16 @@ fn what_a_customer_typed_is_escaped_in_html() {
     for kind in [MailKind::Welcome, MailKind::ThankYou, MailKind::Apology] {
         let html = letter_text(&letter(kind), &settings()).unwrap().html.unwrap();
         assert!(!html.contains("<b>A"), "{html}");
+    }
+}
+
+#[test]
+fn html_mails_are_readable_on_a_phone_and_in_the_dark() {
+    for kind in [MailKind::Welcome, MailKind::ThankYou, MailKind::Apology] {
+        let html = letter_text(&letter(kind), &settings()).unwrap().html.unwrap();
+        for words in ["width=device-width", "prefers-color-scheme: dark", "class=\"sheet\""] {
+            assert!(html.contains(words), "{words} in\n{html}");
+        }
     }
 }
 

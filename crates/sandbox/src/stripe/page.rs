@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::cards::Card;
 use super::checkout;
 use crate::front::{Call, Reply};
-use crate::mailbox::escape;
+use crate::mailbox::{NO_ICON, escape};
 use crate::world::{World, lock};
 
-const STYLE: &str = "body{font-family:'Hiragino Sans','Noto Sans JP',sans-serif;max-width:30rem;margin:3rem auto;padding:0 1rem;line-height:1.7;color-scheme:light dark}\
+const STYLE: &str = ":root{color-scheme:light dark}body{font-family:'Hiragino Sans','Noto Sans JP',sans-serif;max-width:30rem;margin:3rem auto;padding:0 1rem;line-height:1.7}\
 .note{background:#ffe8a3;color:#4a3500;padding:.5rem 1rem;border-radius:8px}.error{background:#ffd9d6;color:#611a15;padding:.5rem 1rem;border-radius:8px}\
 label{display:block;margin:1rem 0}input{display:block;width:100%;box-sizing:border-box;padding:.7rem;font-size:1rem;border:1px solid #8888;border-radius:8px}\
 button{width:100%;padding:.9rem;font-size:1.05rem;border:0;border-radius:8px;background:#0b5fff;color:#fff;cursor:pointer}a{display:block;text-align:center;margin:1rem}";
@@ -19,7 +19,7 @@ const NOT_PROVEN: &str = "カード会社の認証ができませんでした。
 
 fn frame(status: u16, title: &str, body: &str) -> Reply {
     let html = format!(
-        "<!doctype html><html lang=\"ja\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style></head><body><main><p class=\"note\">これは試験用の支払い画面です。実際の請求はありません。<br>This is the sandbox's payment page. Nobody is charged.</p>{body}</main></body></html>"
+        "<!doctype html><html lang=\"ja\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">{NO_ICON}<title>{title}</title><style>{STYLE}</style></head><body><main><p class=\"note\">これは試験用の支払い画面です。実際の請求はありません。<br>This is the sandbox's payment page. Nobody is charged.</p>{body}</main></body></html>"
     );
     Reply::html(status, html)
 }

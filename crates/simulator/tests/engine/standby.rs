@@ -53,3 +53,20 @@ fn what_does_not_read_is_asked_for_once_however_often_it_is_looked_at() {
         assert_ne!(shown(&engine, &session).await, State::Stuck, "a look shows that it was mended");
     });
 }
+
+#[test]
+fn a_run_is_shown_as_soon_as_it_has_begun() {
+    let link = acting();
+    let its = link.clone();
+    run(&link, async move {
+        let engine = engine(&its);
+        let (session, _sub) = bought(&its).await;
+        assert_eq!(shown(&engine, &session).await, State::Paid);
+        engine.pass(&"acme".parse().unwrap()).await;
+        assert_eq!(
+            shown(&engine, &session).await,
+            State::Provisioning,
+            "the next look may be as late as the run's end"
+        );
+    });
+}

@@ -74,25 +74,27 @@ impl From<State> for ShownState {
 /// The ten steps in words; the first is "not begun".
 const STEP_NAMES: [(&str, &str); 11] = [
     ("準備しています", "Preparing"),
-    ("コンテナ番号の割り当て", "Container number chosen"),
-    ("トンネルの作成", "Tunnel made"),
-    ("接続トークンの取得", "Tunnel token fetched"),
-    ("経路の設定", "Route configured"),
-    ("DNSの登録", "DNS record made"),
-    ("設定情報の作成", "Settings prepared"),
-    ("設定情報の送信", "Settings uploaded"),
-    ("コンテナの複製", "Container cloned"),
-    ("コンテナの起動", "Container started"),
-    ("公開の確認", "Answering"),
+    ("コンテナ番号の割り当て", "Choosing a container number"),
+    ("トンネルの作成", "Making the tunnel"),
+    ("接続トークンの取得", "Fetching the tunnel's token"),
+    ("経路の設定", "Configuring the route"),
+    ("DNSの登録", "Making the DNS record"),
+    ("設定情報の作成", "Preparing the settings"),
+    ("設定情報の送信", "Uploading the settings"),
+    ("コンテナの複製", "Cloning the container"),
+    ("コンテナの起動", "Starting the container"),
+    ("公開の確認", "Checking the address"),
 ];
 
 fn detail(view: &TrialView, language: Language) -> &'static str {
     let (ja, en) = match view.progress.state {
-        State::Reserved => ("お支払いをお待ちしています。", "Waiting for your payment."),
+        State::Reserved => (
+            "お支払いを確認できしだい作成を始めます。準備ができると、メールでお知らせします。",
+            "We begin as soon as your payment arrives, and write to you when it is ready.",
+        ),
         State::Paid => {
             ("お支払いを確認しました。まもなく作成を始めます。", "Your payment has arrived. We are about to begin.")
         }
-        State::Provisioning if view.progress.attempt > 1 => ("もう一度作成しています。", "We are trying again."),
         State::Provisioning => ("環境を作成しています。", "Your environment is being made."),
         State::Ready => ("ご利用いただけます。", "It is ready."),
         State::Ending => {
@@ -102,17 +104,17 @@ fn detail(view: &TrialView, language: Language) -> &'static str {
             ("お試しは終了し、すべて削除しました。", "Your trial is over and everything has been deleted.")
         }
         State::Expired => (
-            "お支払いの期限が切れました。もう一度お申し込みください。",
-            "The payment page has lapsed. Please order again.",
+            "お支払いを期限までに確認できませんでした。お手数ですが、もう一度お申し込みください。",
+            "Your payment did not arrive in time. Please order again.",
         ),
         State::Refused => match view.progress.refused {
             Some(Reason::Taken | Reason::Foreign) => (
-                "このアドレスはすでに使われていたため、ご提供できませんでした。全額を返金します。別の名前でお申し込みください。",
+                "このアドレスはすでに使われていたため、ご提供できませんでした。申し訳ございません。全額を返金いたします。別の名前でお申し込みください。",
                 "This address was already in use, so we could not provide it. You get a full refund. Please order with another name.",
             ),
             Some(Reason::NeverReady | Reason::GaveUp | Reason::Lost) | None => (
-                "ご提供できませんでした。申し訳ございません。全額を返金します。",
-                "We could not provide your trial. We are sorry. You get a full refund.",
+                "お試しいただけず、誠に申し訳ございません。全額を返金いたします。",
+                "We are very sorry. You get a full refund.",
             ),
         },
         State::Stuck => (
