@@ -9,8 +9,9 @@ use anyhow::{Context as _, bail, ensure};
 use tokio::process::Command;
 
 use crate::demo::{Server, healthy, is_ready, order_and_pay, start_server};
+use crate::ports::free_port;
 use crate::processes::{build, root};
-use crate::sandbox::{Sandbox, free_port, until};
+use crate::sandbox::{Sandbox, until};
 use crate::venv;
 
 /// All requests are sent within that long.

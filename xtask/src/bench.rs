@@ -14,8 +14,9 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
+use crate::ports::free_port;
 use crate::processes::{build, run as run_program};
-use crate::sandbox::{Sandbox, free_port};
+use crate::sandbox::Sandbox;
 
 /// What is measured.
 #[derive(clap::Args, Debug)]

@@ -8,8 +8,9 @@ use anyhow::{Context as _, bail, ensure};
 use tokio::process::Command;
 
 use crate::demo::{healthy, start_server};
+use crate::ports::free_port;
 use crate::processes::{build, root};
-use crate::sandbox::{Sandbox, free_port};
+use crate::sandbox::Sandbox;
 use crate::venv;
 
 /// All of it takes that long at most.

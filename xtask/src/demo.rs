@@ -12,8 +12,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
+use crate::ports::free_port;
 use crate::processes::{build, root};
-use crate::sandbox::{Sandbox, free_port, until};
+use crate::sandbox::{Sandbox, until};
 use crate::venv;
 pub(crate) use server::Server;
 

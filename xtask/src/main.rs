@@ -15,6 +15,7 @@ mod folders;
 mod lives;
 mod load;
 mod nights;
+mod ports;
 mod processes;
 mod races;
 mod rooms;

@@ -11,8 +11,9 @@ use crate::demo::{
     Server, children, fault_of_step, foreign_record, healthy, is_closed, is_ready, mails, order, order_and_pay, pay,
     start_server, subscription,
 };
+use crate::ports::free_port;
 use crate::processes::{build, root};
-use crate::sandbox::{Sandbox, free_port, until};
+use crate::sandbox::{Sandbox, until};
 use crate::signature::sign;
 use crate::world::array;
 use crate::{secrets, venv};

@@ -1,6 +1,5 @@
 //! The sandbox as a program, and its control API.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -17,11 +16,6 @@ pub(crate) struct Sandbox {
     pub(crate) addresses: Value,
     pub(crate) http: reqwest::Client,
     child: Option<Child>,
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 impl Sandbox {

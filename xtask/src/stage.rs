@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::demo::{Server, environment, healthy, start_server};
 use crate::folders;
+use crate::ports::free_port;
 use crate::processes::{build, root};
-use crate::sandbox::{Sandbox, free_port};
+use crate::sandbox::Sandbox;
 use crate::venv;
 use crate::world::array;
 

@@ -8,8 +8,8 @@ use tokio::process::Command;
 
 use super::service::Bench;
 use super::{events, listening_ms, median, pinned};
+use crate::ports::free_port;
 use crate::processes;
-use crate::sandbox::free_port;
 
 /// Requests a second that wrk counts.
 async fn wrk(url: &str, seconds: u64, script: Option<&Path>) -> anyhow::Result<f64> {

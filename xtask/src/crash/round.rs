@@ -15,8 +15,9 @@ use super::watch::Watch;
 use super::{Outcome, Programs};
 use crate::demo::{Server, healthy, start_server};
 use crate::draw::Draw;
+use crate::ports::free_port;
 use crate::processes::root;
-use crate::sandbox::{Sandbox, free_port};
+use crate::sandbox::Sandbox;
 use crate::world::{Things, array};
 
 /// Real time that a stage may take once the kills are over. Guards against a round that hangs; nothing is
