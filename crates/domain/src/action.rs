@@ -53,6 +53,22 @@ pub enum AlertKind {
     Refused,
 }
 
+impl AlertKind {
+    /// Whether it tells of a state, and is told again while that lasts; the others tell of something that
+    /// happened once.
+    pub const fn stands(&self) -> bool {
+        match self {
+            Self::Malformed
+            | Self::Missing
+            | Self::Locked
+            | Self::MailRefused
+            | Self::RemovalFails
+            | Self::StripeRefuses => true,
+            Self::MailLost | Self::Disputed | Self::Refused => false,
+        }
+    }
+}
+
 /// Why a name rests until something changes by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waiting {

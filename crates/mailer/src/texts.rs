@@ -91,12 +91,10 @@ pub(crate) fn letter_text(letter: &Letter, settings: &SmtpSettings) -> Result<Te
 
 /// A note's words.
 pub(crate) fn note_text(note: &Note) -> Text {
+    let again = if note.kind.stands() { "\nThis note is sent once a day while the matter stands.\n" } else { "" };
     Text {
         subject: format!("[tamesuke] {}: {:?}", note.subdomain, note.kind),
-        plain: format!(
-            "{}: {}\n\nThis note is sent once a day while the matter stands.\n",
-            note.subdomain, note.detail
-        ),
+        plain: format!("{}: {}\n{again}", note.subdomain, note.detail),
         html: None,
     }
 }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use tamesuke_domain::action::AlertKind;
 use tamesuke_domain::catalog::Bilingual;
 
 use super::*;
@@ -105,4 +106,11 @@ fn whom_to_ask_is_said_only_where_somebody_is_named() {
             }
         }
     }
+}
+
+#[test]
+fn a_note_on_what_happened_once_does_not_say_that_it_comes_again() {
+    let note = |kind| note_text(&Note { kind, subdomain: "acme".parse().unwrap(), detail: "look".into() }).plain;
+    assert_eq!(note(AlertKind::Refused), "acme: look\n");
+    assert_eq!(note(AlertKind::Locked), "acme: look\n\nThis note is sent once a day while the matter stands.\n");
 }
