@@ -5,9 +5,10 @@ use crate::world::World;
 
 /// Stripe calls of a quiet life, on average over a seed's lives.
 const CALLS: u64 = 14;
-/// What chance may add to a life: a look when it has heard of its own payment while it waits for another's
-/// clone and one when its turn comes, or one when the listing comes while the life is being ended.
-const CHANCE: u64 = 2;
+/// What chance may add to a life: where others pay in the same minutes, a look when it has heard of its own
+/// payment while it waits for the clone, and one each time that the clone is free; and one where the listing
+/// comes while the life is being ended.
+const CHANCE: u64 = 6;
 
 /// Counts the calls of a quiet seed's lives, each for itself.
 pub fn count(world: &mut World) {
