@@ -35,6 +35,21 @@ test("changing gives the name back and shows the form as it was", () => withPage
   assert.ok(await page.isHidden("#pending"));
 }));
 
+test("nothing can be pressed before the script that hears it is there", () => withPage(world, "/", async (page) => {
+  let arrive;
+  const gate = new Promise((resolve) => { arrive = resolve; });
+  await page.route(/\/js\/(cancel|language)\.js$/, async (route) => { await gate; await route.continue(); });
+  await page.goto(`${world.url}/cancel.html`, { waitUntil: "commit" });
+  await page.locator("#change").waitFor();
+  assert.ok(await page.isDisabled("#change"));
+  assert.ok(await page.isDisabled("#language"));
+  arrive();
+  await page.click("#change");
+  await page.waitForURL(/#order$/);
+  await page.click("#language");
+  await page.locator("html[lang=en]").waitFor();
+}));
+
 test("home offers the unpaid order, and no more once it is paid", () => withPage(world, "/", async (page) => {
   await orderAndTurnBack(page);
   await page.goto(`${world.url}/`);

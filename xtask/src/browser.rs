@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use tokio::process::Command;
 
 use crate::demo::{healthy, start_server};
@@ -42,7 +42,11 @@ pub(crate) async fn run() -> anyhow::Result<String> {
     let mut server = start_server(&bin, &sandbox, (&python, &script), port, (true, &[]))?;
     healthy(&sandbox, &server).await?;
     let url = server.url.clone();
-    let told = npm(&["test", "--silent"], &[("APP_URL", &url)]).await;
+    let told =
+        npm(&["test", "--silent"], &[("APP_URL", &url)]).await.map_err(|error| match failures(&error.to_string()) {
+            none if none.is_empty() => error,
+            failed => anyhow!("tests in the browser failed:\n{failed}"),
+        });
     let stopped = server.stop().await;
     sandbox.stop().await?;
     let text = told?;
@@ -83,8 +87,34 @@ async fn npm(arguments: &[&str], environment: &[(&str, &str)]) -> anyhow::Result
     Ok(text)
 }
 
+/// What node said of the tests that failed: hundreds of lines on those that passed would hide it.
+fn failures(text: &str) -> String {
+    let mut failing = false;
+    let told = text.lines().filter(|line| {
+        if line.starts_with("not ok") {
+            failing = true;
+        } else if line.starts_with("# ") || line.starts_with("ok") || line.starts_with("1..") {
+            failing = false;
+        }
+        failing
+    });
+    told.collect::<Vec<_>>().join("\n")
+}
+
 /// The number behind a word of node's summary, `ℹ pass 74`.
 fn count(text: &str, word: &str) -> Option<u64> {
     let line = text.lines().rev().find(|line| line.trim_start_matches(['ℹ', '#', ' ']).starts_with(word))?;
     line.rsplit(' ').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_node_says_only_the_failures_are_repeated() {
+        let text = "npm test failed:\nTAP version 13\n# Subtest: a\nok 1 - a\n  ---\n  ...\n# Subtest: b\nnot ok 2 - b\n  ---\n  error: 'why'\n  ...\n# Subtest: c\nok 3 - c\n1..3\n# fail 1\n";
+        assert_eq!(failures(text), "not ok 2 - b\n  ---\n  error: 'why'\n  ...");
+        assert_eq!(failures("npm can't be started"), "");
+    }
 }

@@ -2,10 +2,13 @@
 //! all went well, and all that a failure left are named.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
+
+/// How much of a log is repeated.
+const LINES: usize = 40;
 
 /// Those that are there.
 static MADE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -30,13 +33,28 @@ pub(crate) fn settle(went_well: bool) {
         return;
     }
     // Most failures have one; of hundreds of worlds each names the number of its port.
-    for folder in made.iter().filter(|folder| folder.join("server.log").exists()) {
+    let said: Vec<_> = made.iter().filter(|folder| folder.join("server.log").exists()).collect();
+    for folder in &said {
         eprintln!("kept: {}", folder.display());
+    }
+    // Where the folder goes with the machine, as in CI, these lines are all there is.
+    if let [folder] = said[..] {
+        eprintln!("{}", last_lines(&folder.join("server.log")));
     }
     for folder in made.iter().filter(|folder| !folder.join("server.log").exists()) {
         // Nothing was said in it; best effort.
         let _gone = std::fs::remove_dir_all(folder);
     }
+}
+
+/// The end of a log.
+fn last_lines(log: &Path) -> String {
+    let text = match std::fs::read(log) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => return format!("{} can't be read: {error}", log.display()),
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    format!("its last lines:\n{}", lines[lines.len().saturating_sub(LINES)..].join("\n"))
 }
 
 #[cfg(test)]
@@ -53,6 +71,7 @@ mod tests {
         std::fs::write(said.join("server.log"), "why").unwrap();
         settle(false);
         assert!(said.exists() && !silent.exists());
+        assert_eq!(last_lines(&said.join("server.log")), "its last lines:\nwhy");
         std::fs::remove_dir_all(said).unwrap();
     }
 }

@@ -13,7 +13,10 @@ export async function start() {
   at("lapsed").hidden = Boolean(url) || !order.checkout_url;
   at("kept").hidden = !url || !order.form;
   inLanguage(() => drawKept(order.form ?? {}));
-  at("change").addEventListener("click", change);
+  const button = at("change", HTMLButtonElement);
+  button.addEventListener("click", change);
+  // Until now a click on it would have been lost.
+  button.disabled = false;
 }
 
 /** @param {Record<string, string>} form */

@@ -1,4 +1,5 @@
 /** Japanese as the pages are written, English beside it; the choice is remembered. */
+import { at } from "./elements.js";
 import { guarded } from "./memory.js";
 import { english } from "./texts.js";
 
@@ -32,11 +33,14 @@ export function startLanguage() {
   const chosen = asked ?? guarded(() => localStorage.getItem(KEY), null);
   if (chosen === "en" || chosen === "ja") choose(chosen);
   apply();
-  document.getElementById("language")?.addEventListener("click", () => {
+  const button = at("language", HTMLButtonElement);
+  button.addEventListener("click", () => {
     choose(pick("en", "ja") === "en" ? "en" : "ja");
     apply();
     document.dispatchEvent(new Event("language"));
   });
+  // Until now a click on it would have been lost.
+  button.disabled = false;
 }
 
 /** @param {"ja" | "en"} chosen */
