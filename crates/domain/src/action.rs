@@ -82,6 +82,8 @@ pub enum Waiting {
     Answer,
     /// No run can or may start just now.
     Start,
+    /// A run could start, but another one is at the clone; who waits for that is called.
+    Lane,
     /// Not paid yet.
     Payment,
     /// A container seems stopped; it is looked at twice.

@@ -65,6 +65,10 @@ impl Engine {
         } else {
             tracing::info!(subdomain = %name, %action, "{name}: {action}");
         }
+        if !matches!(action, Action::Wait(Waiting::Lane, _)) {
+            self.lane.leave(name);
+            memory.waits_for_lane = false;
+        }
         let mut work = Work { name, look, subscriptions, memory };
         let done = self.perform(action, &mut work).await;
         if !quiet {
@@ -111,16 +115,15 @@ impl Engine {
                 self.alert(kind, detail, work).await;
                 Ok(After::Later(after(monotonic, ALERT_AGAIN)))
             }
-            Action::Wait(why, wait) => {
-                if *why == Waiting::Start && work.look.memory.lane_busy {
-                    self.lane.wait(work.name);
-                    // Who waits is called when the lane is freed, which may have been a moment ago.
-                    if !self.ports.provisioner.lane_busy() {
-                        return Ok(After::LookAgain);
-                    }
+            Action::Wait(Waiting::Lane, wait) => {
+                self.wait_for_lane(work.name, work.memory);
+                // Who waits is called when the lane is freed, which may have been a moment ago.
+                if !self.ports.provisioner.lane_busy() {
+                    return Ok(After::LookAgain);
                 }
                 Ok(After::Later(after(monotonic, *wait)))
             }
+            Action::Wait(_, wait) => Ok(After::Later(after(monotonic, *wait))),
             Action::Rest { until, .. } => Ok(After::Later(Again { at: None, when: *until })),
         }
     }

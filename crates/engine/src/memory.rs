@@ -59,6 +59,8 @@ pub(crate) struct NameMemory {
     pub(crate) stripe_fresh_after: Monotonic,
     /// When this process last began to read the name's trials.
     pub(crate) stripe_read: Monotonic,
+    /// It would start a run if the lane were free, and is called when its turn comes.
+    pub(crate) waits_for_lane: bool,
     /// An alert stands.
     pub(crate) alert_stands: bool,
     /// Parts that a planted fault takes for gone.
@@ -116,6 +118,7 @@ impl NameMemory {
             && self.alerted.values().all(|told| now.since(*told) >= ALERT_EVERY)
             && self.unread == 0
             && !self.alert_stands
+            && !self.waits_for_lane
             && !still(self.fresh_after)
             && !still(self.stripe_fresh_after)
     }

@@ -131,6 +131,11 @@ impl Queue {
         free
     }
 
+    /// Whether somebody works on the name just now.
+    pub fn is_in_hand(&self, name: &Subdomain) -> bool {
+        self.lock().entries.get(name).is_some_and(|entry| entry.processing)
+    }
+
     /// Gives a taken name back, to be looked at again at the given moment if at all.
     pub fn done(&self, name: &Subdomain, again: Again) {
         {
@@ -258,7 +263,9 @@ mod tests {
     fn a_name_is_worked_on_by_one_task_at_a_time_and_again_if_a_hint_came_meanwhile() {
         let queue = Queue::new(10);
         queue.add(&name("a"));
+        assert!(!queue.is_in_hand(&name("a")));
         assert_eq!(queue.take(at(0)), Some(name("a")));
+        assert!(queue.is_in_hand(&name("a")));
         queue.add(&name("a"));
         queue.add(&name("a"));
         assert_eq!(queue.take(at(0)), None);

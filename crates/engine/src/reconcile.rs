@@ -17,8 +17,8 @@ use crate::queue::Again;
 
 /// Most actions of one pass; a name that needs more takes its turn again.
 const ACTIONS_MAX: usize = 40;
-/// How often a name is looked at while a run of it goes on, whatever is heard of it meanwhile.
-const RUN_LOOK_EVERY: Duration = Duration::from_secs(120);
+/// How often a name is looked at while nothing about it is pressing, whatever is heard of it meanwhile.
+const PATIENT_LOOK_EVERY: Duration = Duration::from_secs(120);
 
 impl Engine {
     /// Works on a name until nothing more is to be done now; gives when to look again.
@@ -31,7 +31,11 @@ impl Engine {
     }
 
     async fn pass_with(&self, name: &Subdomain, memory: &mut NameMemory) -> Again {
-        if let Some(at) = self.run_goes_on(name, memory) {
+        if let Some(at) = self.nothing_presses(name, memory) {
+            if memory.waits_for_lane {
+                // It may have been called, and others came first.
+                self.wait_for_lane(name, memory);
+            }
             return self.sooner(Again { at: Some(at), when: None }, memory);
         }
         memory.stripe_read = self.ports.clock.monotonic();
@@ -67,14 +71,17 @@ impl Engine {
         Again::NOW
     }
 
-    /// When to look again at a name whose run goes on and that was looked at a moment ago. Stripe tells
-    /// of a purchase several times over, mostly while its run is at work, and nothing that could be done
-    /// about a name in a run is pressing; each look would cost a read. The run's end asks for a look.
-    fn run_goes_on(&self, name: &Subdomain, memory: &NameMemory) -> Option<Monotonic> {
-        let alive = matches!(self.ports.provisioner.look(name), RunView::Alive { .. });
-        let next = memory.stripe_read.plus(RUN_LOOK_EVERY);
+    /// When to look again at a name that was looked at a moment ago and whose run goes on, or that waits
+    /// for others to be through with the lane. Stripe tells of a purchase several times over, mostly at
+    /// that time, and nothing that could be done about such a name is pressing; each look would cost a
+    /// read. The run's end asks for a look, and so does the lane's.
+    fn nothing_presses(&self, name: &Subdomain, memory: &NameMemory) -> Option<Monotonic> {
+        let provisioner = &self.ports.provisioner;
+        let alive = matches!(provisioner.look(name), RunView::Alive { .. });
+        let waits = memory.waits_for_lane && provisioner.lane_busy();
+        let next = memory.stripe_read.plus(PATIENT_LOOK_EVERY);
         let read_before = memory.stripe_read != Monotonic::default();
-        (alive && read_before && self.ports.clock.monotonic() < next).then_some(next)
+        ((alive || waits) && read_before && self.ports.clock.monotonic() < next).then_some(next)
     }
 
     fn back_off(&self, memory: &mut NameMemory, asked: Option<Duration>) -> Again {

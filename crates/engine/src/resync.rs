@@ -165,7 +165,9 @@ impl Engine {
             self.removals_seen.store(true, Ordering::Release);
         }
         self.names.add_subscription(&name, &subscription.id, over);
-        if over {
+        // A name in hand was read a moment ago and its writes' answers are newer than this list; what it
+        // may lack is among the events, or in the next listing.
+        if over || self.queue.is_in_hand(&name) {
             return true;
         }
         let room = self.listed.has_room(read, 1);

@@ -101,6 +101,8 @@ impl Engine {
     async fn turn(&self, name: Subdomain) {
         let again = self.pass(&name).await;
         self.queue.done(&name, again);
+        // Whoever was called and did not start a run leaves the lane to the next.
+        self.call_to_lane();
     }
 
     /// Waits until a name is due; for ever while all hands are full.
@@ -115,11 +117,7 @@ impl Engine {
     async fn follow_runs(&self) {
         loop {
             let name = self.ports.provisioner.changed().await;
-            if !self.ports.provisioner.lane_busy() {
-                for waiting in self.lane.take() {
-                    self.queue.add(&waiting);
-                }
-            }
+            self.call_to_lane();
             match self.ports.provisioner.look(&name) {
                 RunView::Alive { .. } => self.hub.ring(&name),
                 RunView::None | RunView::Succeeded | RunView::Failed { .. } => {

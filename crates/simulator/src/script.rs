@@ -4,6 +4,8 @@
 
 mod effect;
 
+use std::collections::BTreeSet;
+
 use tamesuke_domain::metadata::key;
 use tamesuke_domain::subdomain::Subdomain;
 
@@ -62,6 +64,11 @@ impl Runs {
         self.runs.iter().position(|run| run.alive && run.name == *name)
     }
 
+    /// Whether a run, of those asked for, has not chosen its container's number yet.
+    pub fn any_at_clone(&self, which: impl Fn(&Run) -> bool) -> bool {
+        self.runs.iter().any(|run| run.alive && run.step < CLONED && which(run))
+    }
+
     /// Whether any run is alive.
     pub fn any_alive(&self) -> bool {
         self.runs.iter().any(|run| run.alive)
@@ -90,6 +97,7 @@ pub fn start(world: &mut World, parent: Pid, name: &Subdomain, sub: usize) {
     if let Some(process) = world.processes.get_mut(&parent) {
         process.runs.insert(name.clone(), run);
     }
+    others_wait(world);
     next(world, run);
     world.after(TIMEOUT, move |world| {
         let watched = world.runs.runs.get(run).is_some_and(|r| world.processes.get(&r.parent).is_some_and(|p| p.alive));
@@ -97,6 +105,15 @@ pub fn start(world: &mut World, parent: Pid, name: &Subdomain, sub: usize) {
             end(world, run, false);
         }
     });
+}
+
+/// Counts a run's clone for whoever has paid and has no run yet.
+fn others_wait(world: &mut World) {
+    let begun: BTreeSet<_> =
+        world.runs.runs.iter().filter_map(|run| world.stripe.subs.get(run.sub)).map(|sub| sub.id.clone()).collect();
+    for session in &mut world.stripe.sessions {
+        session.waits += u64::from(session.shown.subscription.as_ref().is_some_and(|id| !begun.contains(id)));
+    }
 }
 
 /// When the lists were read that a run's starter last looked at its name by.

@@ -107,14 +107,17 @@ impl Case<'_> {
         }
         let mending = !estate.strays.is_empty() || !self.may(Deed::Run, owner);
         let wait = if self.look.memory.starts_paused {
-            Some(SOON)
-        } else if mending || scene.room != Room::Yes {
-            Some(ROOM_AGAIN)
+            Some((Waiting::Start, SOON))
+        } else if mending {
+            Some((Waiting::Start, ROOM_AGAIN))
+        } else if self.look.memory.lane_busy {
+            // Before the room: whoever is at the clone has the template locked.
+            Some((Waiting::Lane, LANE_AGAIN))
         } else {
-            self.look.memory.lane_busy.then_some(LANE_AGAIN)
+            (scene.room != Room::Yes).then_some((Waiting::Start, ROOM_AGAIN))
         };
-        if let Some(wait) = wait {
-            return row(24, Action::Wait(Waiting::Start, wait));
+        if let Some((why, wait)) = wait {
+            return row(24, Action::Wait(why, wait));
         }
         let next = attempt.map_or(Attempt { count: 1, first: self.now, last: self.now }, |a| Attempt {
             count: a.count.saturating_add(1),

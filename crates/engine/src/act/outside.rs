@@ -93,6 +93,7 @@ impl Engine {
             if self.ports.provisioner.lane_busy() {
                 return Ok(After::LookAgain);
             }
+            self.wait_for_lane(work.name, work.memory);
             return Ok(After::Later(after(monotonic, OTHERS_START)));
         };
         if attempt.count == 1 && !self.still_calls_for_a_run(work).await? {

@@ -68,7 +68,7 @@ impl Provisioner for FakeProvisioner {
 
     fn lane_busy(&self) -> bool {
         let world = self.0.world().lock();
-        world.runs.runs.iter().any(|run| run.alive && run.parent == self.0.pid() && run.step < script::CLONED)
+        world.runs.any_at_clone(|run| run.parent == self.0.pid())
     }
 
     async fn stop(&self, name: &Subdomain) {

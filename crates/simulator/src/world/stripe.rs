@@ -32,6 +32,8 @@ pub struct Session {
     pub price_days: u32,
     /// Calls that its life took.
     pub calls: u64,
+    /// Runs of others that were at the clone between its payment and its own first run.
+    pub waits: u64,
 }
 
 /// An invoice and what became of its payment.

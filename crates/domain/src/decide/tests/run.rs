@@ -57,15 +57,16 @@ fn row_24_an_outage_a_full_host_and_a_busy_lane_cost_no_attempt() {
     let waits = |secs: u64, change: fn(&mut Look)| {
         check(&look(vec![trial()], empty()).also(change), 30, &wait(Waiting::Start, secs));
     };
-    waits(60, |l| l.memory.lane_busy = true);
+    let full: fn(&mut Look) = |l| l.world = World::Seen(Scene { room: Room::No("full".into()), ..empty() });
+    let busy: fn(&mut Look) = |l| l.memory.lane_busy = true;
+    let open = || look(vec![trial()], empty());
+    check(&open().also(busy), 30, &wait(Waiting::Lane, 60));
+    check(&open().also(busy).also(full), 30, &wait(Waiting::Lane, 60));
+    waits(20, full);
     waits(5, |l| l.memory.starts_paused = true);
     waits(20, |l| {
-        l.memory.lane_busy = true;
-        l.world = World::Seen(Scene { room: Room::No("full".into()), ..empty() });
-    });
-    waits(20, |l| {
         l.memory.backing_off.insert((Deed::Run, Some(id())));
-        l.world = World::Seen(Scene { room: Room::No("full".into()), ..empty() });
+        l.memory.lane_busy = true;
     });
     check(&look(vec![trial().attempted(2, 100)], empty()), 110, &wait(Waiting::Start, 50));
 }
