@@ -65,15 +65,18 @@ impl Engine {
         } else {
             tracing::info!(subdomain = %name, %action, "{name}: {action}");
         }
-        if !matches!(action, Action::Wait(Waiting::Lane, _)) {
-            self.lane.leave(name);
-            memory.waits_for_lane = false;
+        if !matches!(action, Action::Wait(Waiting::Lane, _) | Action::Run(..)) {
+            self.leave_lane(name, memory);
         }
         let mut work = Work { name, look, subscriptions, memory };
         let done = self.perform(action, &mut work).await;
         if !quiet {
             // Whatever a listing read before this may lack it.
             work.memory.stripe_fresh_after = self.ports.clock.monotonic();
+        }
+        if done.is_err() {
+            // It may be held now, and must not be waited for.
+            self.leave_lane(name, work.memory);
         }
         match done {
             Ok(after) => {

@@ -1,6 +1,9 @@
 //! Names that wait for the one place in which runs choose their container's number.
+//!
+//! Each keeps the place in line that it came to at first, whatever becomes of a call. One is called at a
+//! time: whoever is called reads Stripe and the machines, and all but one would find the lane taken again.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,54 +12,93 @@ use tamesuke_domain::subdomain::Subdomain;
 use crate::engine::Engine;
 use crate::memory::NameMemory;
 
-/// Those who would start a run if the lane were free, in the order they came.
+/// A place in line: the lower, the earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
+
 #[derive(Debug, Default)]
-pub(crate) struct LaneQueue(Mutex<VecDeque<Subdomain>>);
+struct Line {
+    waiting: BTreeMap<Ticket, Subdomain>,
+    given: u64,
+    /// Who was called and has not had its turn yet.
+    called: Option<Subdomain>,
+}
+
+/// Those who would start a run if the lane were free.
+#[derive(Debug, Default)]
+pub(crate) struct LaneQueue(Mutex<Line>);
 
 impl LaneQueue {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Subdomain>> {
+    fn lock(&self) -> MutexGuard<'_, Line> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a name waits. Who waits already keeps the place, and who was called in vain has the first.
-    fn wait(&self, name: &Subdomain, called: bool) {
-        let mut waiting = self.lock();
-        if waiting.contains(name) {
-            return;
-        }
-        if called {
-            waiting.push_front(name.clone());
-        } else {
-            waiting.push_back(name.clone());
-        }
+    /// Notes that a name waits, in the place it has or in a new one.
+    fn wait(&self, name: &Subdomain, ticket: Option<Ticket>) -> Ticket {
+        let mut line = self.lock();
+        let ticket = ticket.unwrap_or_else(|| {
+            line.given += 1;
+            Ticket(line.given)
+        });
+        line.waiting.insert(ticket, name.clone());
+        ticket
     }
 
-    /// Notes that a name does not wait, or not any more.
-    pub(crate) fn leave(&self, name: &Subdomain) {
-        self.lock().retain(|waiting| waiting != name);
+    fn leave(&self, ticket: Ticket) {
+        self.lock().waiting.remove(&ticket);
     }
 
-    /// Takes the one who has waited the longest. One at a time: each who is called reads Stripe and the
-    /// machines, and all but one would find the lane taken again.
+    /// The first in line, unless somebody is called already.
     fn call(&self) -> Option<Subdomain> {
-        self.lock().pop_front()
+        let mut line = self.lock();
+        if line.called.is_none() {
+            line.called = line.waiting.pop_first().map(|(_, name)| name);
+            return line.called.clone();
+        }
+        None
+    }
+
+    fn answered(&self, name: &Subdomain) {
+        let mut line = self.lock();
+        if line.called.as_ref() == Some(name) {
+            line.called = None;
+        }
     }
 }
 
 impl Engine {
     /// Has the name called when its turn at the lane comes.
     pub(crate) fn wait_for_lane(&self, name: &Subdomain, memory: &mut NameMemory) {
-        self.lane.wait(name, std::mem::replace(&mut memory.waits_for_lane, true));
+        memory.ticket = Some(self.lane.wait(name, memory.ticket));
     }
 
-    /// Calls whoever's turn it is, if the lane is free.
-    pub(crate) fn call_to_lane(&self) {
-        if self.starting.load(Ordering::Acquire) || self.ports.provisioner.lane_busy() {
-            return;
+    /// The name is through with the lane, or has something else to do first, which may take a while.
+    pub(crate) fn leave_lane(&self, name: &Subdomain, memory: &mut NameMemory) {
+        if let Some(ticket) = memory.ticket.take() {
+            self.lane.leave(ticket);
+            self.lane.answered(name);
+            self.call_to_lane();
         }
-        if let Some(name) = self.lane.call() {
+    }
+
+    /// Whoever was called and did not start a run leaves the lane to the next.
+    pub(crate) fn had_turn(&self, name: &Subdomain) {
+        self.lane.answered(name);
+        self.call_to_lane();
+    }
+
+    /// Calls the first in line, if the lane is free.
+    pub(crate) fn call_to_lane(&self) {
+        if !self.lane_taken()
+            && let Some(name) = self.lane.call()
+        {
             self.queue.add(&name);
         }
+    }
+
+    /// Whether somebody is at the lane, or about to be.
+    pub(crate) fn lane_taken(&self) -> bool {
+        self.starting.load(Ordering::Acquire) || self.ports.provisioner.lane_busy()
     }
 }
 
@@ -64,17 +106,38 @@ impl Engine {
 mod tests {
     use super::*;
 
+    fn name(text: &str) -> Subdomain {
+        text.parse().unwrap()
+    }
+
     #[test]
-    fn whoever_came_first_is_called_first_and_asking_again_keeps_the_place() {
+    fn whoever_came_first_is_called_first_and_nobody_else_until_its_turn_is_over() {
         let lane = LaneQueue::default();
-        let name = |text: &str| text.parse::<Subdomain>().unwrap();
-        for text in ["c", "a", "b", "c"] {
-            lane.wait(&name(text), false);
-        }
-        lane.leave(&name("a"));
+        let tickets = ["c", "a", "b"].map(|text| lane.wait(&name(text), None));
+        lane.wait(&name("c"), Some(tickets[0]));
         assert_eq!(lane.call(), Some(name("c")));
-        lane.wait(&name("c"), true);
-        let called: Vec<_> = std::iter::from_fn(|| lane.call()).collect();
-        assert_eq!(called, [name("c"), name("b")]);
+        assert_eq!(lane.call(), None);
+        lane.answered(&name("b"));
+        assert_eq!(lane.call(), None, "it was not called");
+        lane.answered(&name("c"));
+        lane.leave(tickets[1]);
+        assert_eq!(lane.call(), Some(name("b")));
+        lane.answered(&name("b"));
+        assert_eq!(lane.call(), None);
+    }
+
+    #[test]
+    fn who_is_called_in_vain_keeps_the_place() {
+        let lane = LaneQueue::default();
+        let tickets = ["a", "b", "c"].map(|text| lane.wait(&name(text), None));
+        for (text, ticket) in ["a", "b", "c"].into_iter().zip(tickets) {
+            assert_eq!(lane.call(), Some(name(text)));
+            lane.answered(&name(text));
+            assert!(ticket <= tickets[2]);
+        }
+        for (text, ticket) in ["c", "b", "a"].into_iter().zip(tickets.into_iter().rev()) {
+            lane.wait(&name(text), Some(ticket));
+        }
+        assert_eq!(lane.call(), Some(name("a")));
     }
 }

@@ -12,6 +12,7 @@ use tamesuke_domain::ports::Entropy;
 use tamesuke_domain::time::Monotonic;
 
 use crate::backoff;
+use crate::lane::Ticket;
 
 /// A server that says no for good is asked that long before a mail is given up.
 const HOPELESS_AFTER: Duration = Duration::from_secs(72 * 3_600);
@@ -59,8 +60,8 @@ pub(crate) struct NameMemory {
     pub(crate) stripe_fresh_after: Monotonic,
     /// When this process last began to read the name's trials.
     pub(crate) stripe_read: Monotonic,
-    /// It would start a run if the lane were free, and is called when its turn comes.
-    pub(crate) waits_for_lane: bool,
+    /// It would start a run if the lane were free; its place in line.
+    pub(crate) ticket: Option<Ticket>,
     /// An alert stands.
     pub(crate) alert_stands: bool,
     /// Parts that a planted fault takes for gone.
@@ -118,7 +119,7 @@ impl NameMemory {
             && self.alerted.values().all(|told| now.since(*told) >= ALERT_EVERY)
             && self.unread == 0
             && !self.alert_stands
-            && !self.waits_for_lane
+            && self.ticket.is_none()
             && !still(self.fresh_after)
             && !still(self.stripe_fresh_after)
     }
@@ -193,6 +194,11 @@ impl NameMemory {
             self.alerted.insert(kind.clone(), now);
         }
         !told
+    }
+
+    /// Whether something was refused and is to be tried again.
+    pub(crate) fn has_failed(&self) -> bool {
+        !self.failing.is_empty() || self.mails.values().any(|mail| matches!(mail, Mail::Refused { .. }))
     }
 
     /// The earliest moment at which something that waits may go on.

@@ -32,9 +32,13 @@ impl Engine {
 
     async fn pass_with(&self, name: &Subdomain, memory: &mut NameMemory) -> Again {
         if let Some(at) = self.nothing_presses(name, memory) {
-            if memory.waits_for_lane {
+            if memory.ticket.is_some() {
                 // It may have been called, and others came first.
                 self.wait_for_lane(name, memory);
+            }
+            // What a listing showed before the next look may be older than what was heard just now.
+            for id in self.names.known(name).subscriptions {
+                self.listed.forget(&id);
             }
             return self.sooner(Again { at: Some(at), when: None }, memory);
         }
@@ -78,7 +82,7 @@ impl Engine {
     fn nothing_presses(&self, name: &Subdomain, memory: &NameMemory) -> Option<Monotonic> {
         let provisioner = &self.ports.provisioner;
         let alive = matches!(provisioner.look(name), RunView::Alive { .. });
-        let waits = memory.waits_for_lane && provisioner.lane_busy();
+        let waits = memory.ticket.is_some() && self.lane_taken() && !memory.has_failed();
         let next = memory.stripe_read.plus(PATIENT_LOOK_EVERY);
         let read_before = memory.stripe_read != Monotonic::default();
         ((alive || waits) && read_before && self.ports.clock.monotonic() < next).then_some(next)

@@ -101,8 +101,7 @@ impl Engine {
     async fn turn(&self, name: Subdomain) {
         let again = self.pass(&name).await;
         self.queue.done(&name, again);
-        // Whoever was called and did not start a run leaves the lane to the next.
-        self.call_to_lane();
+        self.had_turn(&name);
     }
 
     /// Waits until a name is due; for ever while all hands are full.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::world::Pid;
+use crate::world::{Pid, Shared};
 
 /// A future that belongs to a process.
 pub type Work = Pin<Box<dyn Future<Output = ()>>>;
@@ -38,6 +38,20 @@ impl Wake for Flag {
     fn wake_by_ref(self: &Arc<Self>) {
         self.0.store(true, Ordering::Release);
     }
+}
+
+/// Polls and events of one story; more is something that goes round and round.
+const HAPPENINGS_MAX: usize = 100_000;
+
+/// Why a story never ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Hangs {
+    /// Nothing is left that could happen.
+    #[error("it waits for what never happens")]
+    Asleep,
+    /// Things go on happening.
+    #[error("it is not done after {HAPPENINGS_MAX} happenings")]
+    Awake,
 }
 
 /// All futures of all processes.
@@ -79,6 +93,22 @@ impl Executor {
                 (true, (done.role == Role::Engine).then_some(done.pid))
             }
         }
+    }
+
+    /// Polls, and lets the world's time pass where nobody can go on, until a process's engine ends.
+    ///
+    /// # Errors
+    /// Where it never would: it waits for what no event brings, or goes round and round.
+    pub fn play(&mut self, world: &Shared) -> Result<(), Hangs> {
+        for _ in 0..HAPPENINGS_MAX {
+            match self.poll_one(|_| 0) {
+                (_, Some(_ended)) => return Ok(()),
+                (true, None) => {}
+                (false, None) if world.lock().advance() => {}
+                (false, None) => return Err(Hangs::Asleep),
+            }
+        }
+        Err(Hangs::Awake)
     }
 
     /// Drops every future of a process where it stands.

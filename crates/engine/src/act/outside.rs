@@ -107,6 +107,7 @@ impl Engine {
             email: trial.subscription.customer.email.clone(),
         };
         self.ports.provisioner.start(order).await?;
+        self.leave_lane(work.name, work.memory);
         work.memory.fresh_after = self.ports.clock.monotonic();
         // The next look may be as late as the run's end, and somebody watches the steps now.
         self.show_written(work);
