@@ -12,9 +12,8 @@ const at = (id) => `/success.html?session_id=${id}`;
 const state = (page, name) => page.locator(`#outcome[data-state="${name}"]`).waitFor();
 
 test("the ten steps are walked through to the open door", () => withPage(world, at("cs_test_ready"), async (page) => {
-  await page.locator("#steps li[aria-current]").first().waitFor();
-  assert.equal(await page.locator("#steps li").count(), 10);
   await state(page, "ready");
+  assert.equal(await page.locator("#steps li").count(), 10);
   assert.equal(await page.getAttribute("#open", "href"), "https://acme.persys.jp");
   assert.match(await page.textContent("#until"), /2026年12月1日.*19:00（日本時間）/);
   assert.ok(await page.isHidden("#working"));
@@ -69,6 +68,8 @@ for (const [path, why] of [["/success.html", "without an order"], [at("javascrip
 
 test("the words follow the language in the middle of the work", () => withPage(world, at("cs_test_working"), async (page) => {
   await page.locator("#now", { hasText: "作業中: 設定情報の送信" }).waitFor();
+  await page.locator("#steps li[aria-current]").waitFor();
+  await page.locator("#elapsed", { hasText: "経過" }).waitFor();
   await page.click("#language");
   await page.locator("#detail", { hasText: "being made" }).waitFor();
   assert.doesNotMatch(await page.innerText("main"), /[ぁ-んァ-ヶ一-龠]/);

@@ -28,6 +28,7 @@ export async function start() {
     if (isUnknown || (last && isFinal(last.state))) clearInterval(clock);
     else elapsed(began);
   }, SECOND_MS);
+  document.addEventListener("language", () => { if (at("elapsed").textContent) elapsed(began); });
   inLanguage(() => { if (!isUnknown) watch.open(); });
 }
 
