@@ -45,8 +45,10 @@ pub(crate) fn advance(world: &Arc<World>) {
             };
             running.push(guest.vmid);
             let booted_ms = started_ms + settings.scaled(settings.boot_ms);
-            let asks = (booted_ms..booted_ms + settings.scaled(ASKS_FOR_MS)).contains(&now_ms);
-            if guest.token.is_none() && asks {
+            // Nobody may have looked in that time, which is short where time is scaled; a boot asks once at least.
+            let asks = now_ms < booted_ms + settings.scaled(ASKS_FOR_MS) || !guest.has_asked;
+            if guest.token.is_none() && now_ms >= booted_ms && asks {
+                guest.has_asked = true;
                 let file = files.by_name.get(&format!("metadata-{}.json", guest.hostname));
                 let metadata: Option<Value> = file.and_then(|body| serde_json::from_slice(body).ok());
                 guest.token = metadata.and_then(|m| m.get("tunnel_token")?.as_str().map(str::to_owned));

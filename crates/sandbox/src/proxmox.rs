@@ -30,6 +30,8 @@ pub(crate) struct Guest {
     pub(crate) created_ms: i64,
     /// The tunnel token that its boot has fetched.
     pub(crate) token: Option<String>,
+    /// This boot has asked for it.
+    pub(crate) has_asked: bool,
     pub(crate) config: BTreeMap<String, String>,
 }
 
@@ -144,6 +146,7 @@ impl Guest {
             started_ms: None,
             created_ms: now_ms,
             token: None,
+            has_asked: false,
             config: config.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         }
     }

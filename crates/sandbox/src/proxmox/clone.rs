@@ -48,6 +48,7 @@ pub(super) fn clone(world: &Arc<World>, call: &Call, source: u64, user: &str) ->
     copy.lock = Some("create".to_owned());
     copy.started_ms = None;
     copy.token = None;
+    copy.has_asked = false;
     copy.created_ms = now_ms;
     state.guests.push(copy);
     // A linked clone copies nothing.

@@ -98,6 +98,7 @@ fn end(state: &mut Proxmox, work: &Work, at_ms: i64) -> String {
             |guest: &mut Guest| {
                 guest.started_ms = Some(at_ms);
                 guest.token = None;
+                guest.has_asked = false;
                 ok
             },
         ),
