@@ -64,18 +64,25 @@ async fn whole(
     if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > length_max)) {
         return Err(Problem::too_large(length_max));
     }
-    let (mut body, mut place) = (BytesMut::new(), None);
+    // Most bodies come in one piece, which is taken as it is.
+    let (mut only, mut body, mut place) = (Bytes::new(), BytesMut::new(), None);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::body("it ended early"))?;
-        if chunk.len() > length_max - body.len() {
+        let before = only.len() + body.len();
+        if chunk.len() > length_max - before {
             return Err(Problem::too_large(length_max));
         }
-        if place.is_none() && body.len() + chunk.len() > LARGE_FROM {
+        if place.is_none() && before + chunk.len() > LARGE_FROM {
             place = Some(large.0.try_acquire().map_err(|_| Problem::crowded())?);
         }
+        if before == 0 {
+            only = chunk;
+            continue;
+        }
+        body.extend_from_slice(&std::mem::take(&mut only));
         body.extend_from_slice(&chunk);
     }
-    Ok(body.freeze())
+    Ok(if body.is_empty() { only } else { body.freeze() })
 }
 
 /// Reads a form: JSON that says that it is JSON.
