@@ -46,10 +46,10 @@ pub(crate) async fn run() -> anyhow::Result<String> {
 async fn lives(python: &Path) -> anyhow::Result<()> {
     let dir = folders::make("lives")?;
     let (well, mended) = (dir.join("well.json"), dir.join("mended.json"));
-    println!("{}", demo::run_and_report(&demo::Options::once().recorded(&well)).await?);
+    println!("{}", demo::run_and_report(&demo::Options::once().recorded(&well)).await?.0);
     println!(
         "{}",
-        demo::run_and_report(&demo::Options::once().with_fault(demo::fault_of_step(8)).recorded(&mended)).await?
+        demo::run_and_report(&demo::Options::once().with_fault(demo::fault_of_step(8)).recorded(&mended)).await?.0
     );
     let status = Command::new(cargo())
         // All of the workspace's, or other features of what they share would be built first.

@@ -125,7 +125,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         return report.map(|_| ());
     }
     match report {
-        Ok(report) => {
+        Ok((report, _)) => {
             println!("{report}");
             Ok(())
         }
@@ -136,8 +136,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     }
 }
 
-/// Runs a demo; gives what a life without a person showed.
-pub(crate) async fn run_and_report(options: &Options) -> anyhow::Result<Value> {
+/// Runs a demo; gives what a life without a person showed, and the folder that has the service's log.
+pub(crate) async fn run_and_report(options: &Options) -> anyhow::Result<(Value, PathBuf)> {
     let python = venv::ensure("requirements.txt").await?;
     let bin = build(&["tamesuke-sandbox", "tamesuke-server"], options.release).await?;
     let port = if options.port == 0 { free_port()? } else { options.port };
@@ -166,7 +166,7 @@ pub(crate) async fn run_and_report(options: &Options) -> anyhow::Result<Value> {
     })?;
     stopped?;
     ended?;
-    Ok(report)
+    Ok((report, server.state_dir().to_owned()))
 }
 
 async fn with_server(options: &Options, sandbox: &Sandbox, server: &Server) -> anyhow::Result<Value> {

@@ -21,17 +21,24 @@ pub(crate) fn make(purpose: &str) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
+/// Removes the folder of a world that went well, so that a failure of another one names its own alone.
+pub(crate) fn remove(folder: &Path) {
+    MADE.lock().unwrap_or_else(PoisonError::into_inner).remove(folder);
+    if let Err(error) = std::fs::remove_dir_all(folder) {
+        eprintln!("{} stays behind: {error}", folder.display());
+    }
+}
+
 /// Removes all that were made since the last call, or keeps them and says where they are.
 pub(crate) fn settle(went_well: bool) {
-    let made = std::mem::take(&mut *MADE.lock().unwrap_or_else(PoisonError::into_inner));
+    let made = MADE.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if went_well {
-        for folder in made {
-            if let Err(error) = std::fs::remove_dir_all(&folder) {
-                eprintln!("{} stays behind: {error}", folder.display());
-            }
+        for folder in &made {
+            remove(folder);
         }
         return;
     }
+    MADE.lock().unwrap_or_else(PoisonError::into_inner).clear();
     // Most failures have one; of hundreds of worlds each names the number of its port.
     let said: Vec<_> = made.iter().filter(|folder| folder.join("server.log").exists()).collect();
     for folder in &said {
@@ -65,8 +72,11 @@ mod tests {
     fn what_went_well_leaves_nothing_and_a_failure_leaves_its_log() {
         let good = make("folders-good").unwrap();
         assert_eq!(good, make("folders-good").unwrap());
+        let other = make("folders-other").unwrap();
+        remove(&good);
+        assert!(!good.exists() && other.exists());
         settle(true);
-        assert!(!good.exists());
+        assert!(!other.exists());
         let (said, silent) = (make("folders-said").unwrap(), make("folders-silent").unwrap());
         std::fs::write(said.join("server.log"), "why").unwrap();
         settle(false);

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::demo::{Fault, Options, run_and_report};
 use crate::processes::build;
-use crate::venv;
+use crate::{folders, venv};
 
 /// How much faster than a real one the imitated Proxmox is here.
 const TIME_SCALE: f64 = 0.02;
@@ -58,11 +58,12 @@ pub(crate) async fn run() -> anyhow::Result<String> {
         let Some(ended) = living.join_next().await else { break };
         let (name, report) = ended?;
         match report {
-            Ok(report) if is_as_it_should_be(&name, &report) => {
+            Ok((report, folder)) if is_as_it_should_be(&name, &report) => {
                 println!("{name}: {report}");
+                folders::remove(&folder);
                 lived += 1;
             }
-            Ok(report) => failed.push(format!("{name}: {report}")),
+            Ok((report, _)) => failed.push(format!("{name}: {report}")),
             Err(error) => {
                 println!("{name} FAILED: {error:#}");
                 failed.push(format!("{name}: {error:#}"));

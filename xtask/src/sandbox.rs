@@ -100,9 +100,11 @@ where
 {
     let began = Instant::now();
     loop {
+        // Whether this is the last look is known before it: one that came late must not be what is judged.
+        let is_over = began.elapsed() >= limit;
         match ask().await? {
             Ok(value) => return Ok(value),
-            Err(seen) if began.elapsed() >= limit => {
+            Err(seen) if is_over => {
                 bail!("{what} did not happen within {} s; last seen: {seen}", limit.as_secs())
             }
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,

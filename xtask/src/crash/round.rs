@@ -50,6 +50,7 @@ pub(super) struct Round {
     pub(super) draw: Draw,
     pub(super) kills: Vec<(Phase, Victim)>,
     pub(super) outlived: Vec<String>,
+    pub(super) longest_outlived: Duration,
     programs: Programs,
     number: u64,
     port: u16,
@@ -69,6 +70,7 @@ impl Round {
             draw: Draw::new(seed, number),
             kills: Vec::new(),
             outlived: Vec::new(),
+            longest_outlived: Duration::ZERO,
             watch: Watch::default(),
             programs,
             number,
@@ -83,6 +85,7 @@ impl Round {
         let mut outcome = played.with_context(|| format!("the service's last lines:\n{tail}\n"))?;
         stopped?;
         outcome.verdict.outlived = round.outlived;
+        outcome.longest_outlived = round.longest_outlived;
         outcome.verdict.shared = round.shared;
         outcome.verdict.hollow = round.hollow;
         outcome.kills = round.kills;
@@ -128,7 +131,7 @@ impl Round {
         let refunded = all.iter().filter(|trial| trial.refunds > 0).count();
         let kills_after_end = self.kills_of_service() - kills_until_end;
         let known = Known { before: &before, twists: &twists, kills_until_end, kills_after_end };
-        Ok(Outcome { verdict: judge(&state, &known), trials: all.len(), refunded, kills: Vec::new() })
+        Ok(Outcome { verdict: judge(&state, &known), trials: all.len(), refunded, ..Outcome::default() })
     }
 
     /// Other people's things, some under the very names that will be ordered.

@@ -30,7 +30,7 @@ pub(crate) struct Verdict {
     pub(crate) hollow: Vec<String>,
     /// More than one refund of a payment, or one that nothing called for.
     pub(crate) refunds: Vec<String>,
-    /// Scripts that outlived the service by more than a second.
+    /// Scripts that outlived the service and did not go.
     pub(crate) outlived: Vec<String>,
 }
 

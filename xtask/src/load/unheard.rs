@@ -17,7 +17,7 @@ const READY_MAX: Duration = Duration::from_secs(180);
 /// Plays it; gives what was counted.
 pub(super) async fn play() -> anyhow::Result<String> {
     let stage = Stage::set(true).await?;
-    let mut server = stage.serve(&[("RESYNC_SECONDS", "20"), ("POLL_SECONDS", "1")]).await?;
+    let mut server = stage.serve(&[("RESYNC_SECONDS", "40"), ("POLL_SECONDS", "1")]).await?;
     stage.sandbox.post("/stripe/webhooks", json!({"paused": true})).await?;
     let cut = json!({"service": "stripe", "method": "GET", "path": "/v1/events*", "effect": {"kind": "status", "status": 500}});
     stage.sandbox.post("/faults", cut).await?;
