@@ -21,7 +21,7 @@ const views = [
   ["working", at("working"), (page) => page.locator("#steps li[aria-current]").waitFor()],
   ["retry", at("retry"), (page) => page.locator("#retry:not([hidden])").waitFor()],
   ["ready", at("ready"), (page) => page.locator("#open").waitFor()],
-  ["refused", at("refused"), (page) => page.locator("#help:not([hidden])").waitFor()],
+  ["refused", at("refused"), state("refused")],
   ["stuck", at("stuck"), state("stuck")],
   ["expired", at("expired"), state("expired")],
   ["closed", at("closed"), state("closed")],
