@@ -5,6 +5,7 @@
 mod client;
 mod malformed;
 mod orders;
+mod serve;
 mod slow;
 mod strangers;
 mod streams;

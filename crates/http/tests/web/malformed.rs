@@ -2,7 +2,7 @@
 //! goes on.
 
 use crate::client::{JSON, ORDER, SIGNED, Then, get, goes_on, post, send};
-use crate::world::serve;
+use crate::serve::serve;
 
 #[actix_web::test]
 async fn forms_that_do_not_read_are_told_what_is_wrong() {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tamesuke_http::OperatorPages;
 
 use crate::client::{Answer, JSON, ORDER, Then, get, goes_on, post, send};
-use crate::world::{RESERVATIONS_MAX, serve_nginx, serve_nginx_to_few, serve_with_pages};
+use crate::serve::{RESERVATIONS_MAX, serve_nginx, serve_nginx_to_few, serve_with_pages};
 
 const RELEASE: &str = "/api/checkout/release";
 const FORM: &[u8] = br#"{"subdomain":"acme","email":"a@b.jp","company_name":"x","oss_type":"nginx","duration_days":7}"#;

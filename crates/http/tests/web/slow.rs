@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::client::{Answer, JSON, ORDER, PATIENCE, SIGNED, Then, goes_on, one_answer, send, until_closed};
-use crate::world::{self, serve};
+use crate::serve::{REQUEST_TIME_MAX, STALL_TIME_MAX, serve};
 
 #[actix_web::test]
 async fn a_body_that_does_not_come_is_waited_for_no_longer_than_the_limit() {
@@ -29,7 +29,7 @@ async fn a_body_that_drips_does_not_win_time_with_each_drop() {
     let drips = async {
         // More drops than fit into the limit, far fewer than the announced length.
         while to.write_all(b" ").await.is_ok() {
-            tokio::time::sleep(world::REQUEST_TIME_MAX / 20).await;
+            tokio::time::sleep(REQUEST_TIME_MAX / 20).await;
         }
     };
     let mut answer = Vec::new();
@@ -63,7 +63,7 @@ async fn a_second_head_that_drips_in_ends_its_connection() {
     let (mut from, mut to) = TcpStream::connect(address).await.unwrap().into_split();
     to.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nX-Slow: ").await.unwrap();
     one_answer(&mut from).await;
-    let drips = until_closed(&mut to, b"a", world::STALL_TIME_MAX / 30);
+    let drips = until_closed(&mut to, b"a", STALL_TIME_MAX / 30);
     tokio::time::timeout(PATIENCE, drips).await.expect("an end");
     goes_on(address).await;
 }
@@ -76,7 +76,7 @@ async fn a_refused_body_that_goes_on_for_ever_ends_its_connection() {
         format!("POST {ORDER} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n");
     to.write_all(head.as_bytes()).await.unwrap();
     one_answer(&mut from).await.is(400, "body_malformed");
-    let flood = until_closed(&mut to, b"5\r\naaaaa\r\n", world::STALL_TIME_MAX / 30);
+    let flood = until_closed(&mut to, b"5\r\naaaaa\r\n", STALL_TIME_MAX / 30);
     tokio::time::timeout(PATIENCE, flood).await.expect("an end");
     goes_on(address).await;
 }
@@ -99,6 +99,6 @@ async fn a_connection_at_rest_is_not_taken_for_a_stalled_one() {
         to.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         assert_eq!(one_answer(&mut from).await.status, 200);
         // Not a limit that is asserted on: the pause is longer than the stall limit, that is all.
-        tokio::time::sleep(world::STALL_TIME_MAX + world::STALL_TIME_MAX / 5).await;
+        tokio::time::sleep(STALL_TIME_MAX + STALL_TIME_MAX / 5).await;
     }
 }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use crate::client::{Answer, PATIENCE, Then, get, goes_on, send};
-use crate::world::{LAPSED, SLOW, serve_patiently};
+use crate::serve::serve_patiently;
+use crate::world::{LAPSED, SLOW};
 
 async fn ask(address: SocketAddr, session: &str) -> Answer {
     send(address, &get(&format!("/api/trials/{session}")), Then::Wait).await

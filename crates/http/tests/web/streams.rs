@@ -6,7 +6,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::client::{Answer, PATIENCE, goes_on};
-use crate::world::{OPEN, serve};
+use crate::serve::serve;
+use crate::world::OPEN;
 use tamesuke_http::limits::STREAMS_PER_VISITOR_MAX;
 
 /// Opens a stream as a visitor; gives what was answered at first, and the connection.

@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use crate::client::{Answer, PATIENCE, SIGNED, Then, WEBHOOK, goes_on, one_answer, send};
-use crate::world::{serve, serve_patiently};
+use crate::serve::{serve, serve_patiently};
 
 fn head(more: &[u8], length: usize) -> Vec<u8> {
     let end = format!("Content-Length: {length}\r\n\r\n");
