@@ -200,6 +200,11 @@ impl Engine {
         lock(&self.memories).remove(name).unwrap_or_default()
     }
 
+    /// Whether something was done about a name since that moment, and nothing is being done now.
+    pub(crate) fn acted_since(&self, moment: Monotonic, name: &Subdomain) -> bool {
+        lock(&self.memories).get(name).is_some_and(|memory| memory.stripe_fresh_after >= moment)
+    }
+
     /// Keeps what is worth keeping: nothing, for nearly every name at rest.
     pub(crate) fn keep_memory(&self, name: &Subdomain, memory: NameMemory) {
         if !memory.is_blank(self.ports.clock.monotonic()) {

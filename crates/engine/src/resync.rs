@@ -165,9 +165,7 @@ impl Engine {
             self.removals_seen.store(true, Ordering::Release);
         }
         self.names.add_subscription(&name, &subscription.id, over);
-        // A name in hand was read a moment ago and its writes' answers are newer than this list; what it
-        // may lack is among the events, or in the next listing.
-        if over || self.queue.is_in_hand(&name) {
+        if over || self.is_ahead_of(read, &name) {
             return true;
         }
         let room = self.listed.has_room(read, 1);
@@ -178,6 +176,12 @@ impl Engine {
             self.ask_for(&name);
         }
         room || pace == Pace::Worker
+    }
+
+    /// Whether a name is worked on, or was since a list began to be read: it was looked at a moment ago and
+    /// its writes' answers are newer. What it may lack is among the events, or in the next listing.
+    fn is_ahead_of(&self, read: Monotonic, name: &Subdomain) -> bool {
+        self.queue.is_in_hand(name) || self.acted_since(read, name)
     }
 
     /// Names seen on the machines: those whose trials are all over are looked at again, unknown ones are

@@ -266,9 +266,6 @@ pub fn refunding(world: &mut World, index: usize, nth: usize) {
     let Some(bill) = sub.bills.get(nth) else {
         return;
     };
-    if bill.disputed {
-        world.violate(Invariant::RefundedOnce, format!("{} is disputed and was refunded", sub.id));
-    }
     foreign::writing(world, index, "its payment was given back");
     if bill.shown.billed == Billed::Renewal {
         return;

@@ -101,9 +101,13 @@ pub(super) fn events(world: &World, since: Timestamp) -> Vec<EventHint> {
     visible.map(|event| event.shown.clone()).collect()
 }
 
-/// A second refund of a payment is refused, as Stripe does: whoever asks has read the payment first, but the
-/// late request of a process that died may arrive in between.
+/// A refund of what is disputed and a second one of a payment are refused, as Stripe does: whoever asks has
+/// read the payment first, but the customer's bank, or the late request of a process that died, may come in
+/// between.
 pub(super) fn give_back(world: &mut World, (index, nth): (usize, usize)) -> Result<RefundOutcome, Fault> {
+    if world.stripe.subs.get(index).and_then(|sub| sub.bills.get(nth)).is_some_and(|bill| bill.disputed) {
+        return Err(Op::Refund.refused("it is disputed"));
+    }
     invariants::refunding(world, index, nth);
     let Some(id) = world.stripe.refund_id() else {
         return Err(Op::Refund.refused("no id"));
