@@ -90,6 +90,8 @@ pub enum Arranged {
     Refused,
     /// A definite no, for now.
     NotNow,
+    /// Refused by a limit of calls, with a minute to wait.
+    NotSoon,
     /// It happens, and its answer is lost.
     Unheard,
     /// It has no answer, and happens only after whoever asked has given up.
@@ -101,6 +103,7 @@ impl Arranged {
     pub const fn fate(self) -> Fate {
         match self {
             Self::Refused | Self::NotNow => Fate::Refused,
+            Self::NotSoon => Fate::Limited,
             Self::Unheard => Fate::Lost,
             Self::Late => Fate::Late,
         }

@@ -153,7 +153,7 @@ fn fault_of(world: &mut World, pid: Pid, op: Op, fate: Fate) -> Fault {
     match fate {
         Fate::Limited => {
             heard(world, pid, op);
-            let secs = world.chance.between(1, 20);
+            let secs = if world.arranged.contains_key(&op) { 60 } else { world.chance.between(1, 20) };
             Fault::Retryable {
                 system: op.system(),
                 operation: op.text(),

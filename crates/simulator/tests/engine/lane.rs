@@ -3,8 +3,35 @@
 use std::time::Duration;
 
 use tamesuke_simulator::executor::{Executor, Role};
+use tamesuke_simulator::fate::{Arranged, Fate};
+use tamesuke_simulator::op::Op;
+use tamesuke_simulator::ports::Link;
 
 use crate::{acting, bought_as, engine, run_beside, wait};
+
+/// What a look at a name reads at Stripe.
+const READS: [Op; 2] = [Op::ReadCheckout, Op::ReadSubscription];
+
+/// Those whose runs have begun, in that order.
+fn cloned(link: &Link) -> Vec<String> {
+    link.world().lock().runs.runs.iter().map(|run| run.name.to_string()).collect()
+}
+
+/// Lets Stripe refuse the next read of a name, and only that one.
+async fn refuse_one_read(link: &Link) {
+    for op in READS {
+        link.world().lock().arranged.insert(op, Arranged::NotSoon);
+    }
+    let refused = || {
+        let world = link.world().lock();
+        READS.iter().any(|op| world.tally.calls.contains_key(&(*op, Fate::Limited)))
+    };
+    while !refused() {
+        // Less than any call takes.
+        wait(link, Duration::from_millis(5)).await;
+    }
+    link.world().lock().arranged.clear();
+}
 
 #[test]
 fn whoever_pays_first_is_cloned_first_whatever_the_name() {
@@ -21,7 +48,29 @@ fn whoever_pays_first_is_cloned_first_whatever_the_name() {
             wait(&its, Duration::from_secs(6)).await;
         }
         wait(&its, Duration::from_secs(1_200)).await;
-        let cloned: Vec<_> = its.world().lock().runs.runs.iter().map(|run| run.name.to_string()).collect();
-        assert_eq!(cloned, names);
+        assert_eq!(cloned(&its), names);
+    });
+}
+
+#[test]
+fn who_is_called_and_cannot_start_leaves_the_lane_to_the_next() {
+    let link = acting();
+    let engine = engine(&link);
+    let mut executor = Executor::default();
+    executor.add(link.pid(), Role::Engine, Box::pin(async move { engine.run(std::future::pending()).await }));
+    let its = link.clone();
+    run_beside(executor, &link, async move {
+        for name in ["alfa", "bravo", "charlie"] {
+            bought_as(&its, name).await;
+            wait(&its, Duration::from_secs(6)).await;
+        }
+        assert_eq!(cloned(&its), ["alfa"]);
+        refuse_one_read(&its).await;
+        assert_eq!(cloned(&its), ["alfa"], "bravo is called, and its read is refused");
+        // Sooner than anybody looks by itself.
+        wait(&its, Duration::from_secs(20)).await;
+        assert_eq!(cloned(&its), ["alfa", "charlie"]);
+        wait(&its, Duration::from_secs(600)).await;
+        assert_eq!(cloned(&its), ["alfa", "charlie", "bravo"]);
     });
 }
