@@ -22,6 +22,9 @@ use crate::trial::{Billed, Status, Trial};
 /// Rows of the table; row 0 stands before them, for keys that do not read.
 pub const ROWS: usize = 26;
 
+/// How soon lists are read again that should show what a run has made.
+const LIST_AGAIN: Duration = Duration::from_secs(10);
+
 /// What a look calls for, and which row of the table said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -183,7 +186,7 @@ impl<'a> Case<'a> {
     fn by_the_whole(&self, scene: &Scene) -> Decision {
         let look = self.look;
         let estate = ownership::assess(&look.name, self.trials, scene, &look.policy, look.answers, self.now);
-        if let Some(wait) = self.settle() {
+        if let Some(wait) = self.settle(&estate) {
             return row(12, Action::Wait(Waiting::Settle, wait));
         }
         if let Some(vmid) = estate.locked {
@@ -204,11 +207,17 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Row 12: what a dead run sent last may still arrive.
-    fn settle(&self) -> Option<Duration> {
+    /// Row 12: what a dead run sent last may still arrive, and what a quick one has made may not be listed yet,
+    /// whereby the rest of it looks like something left over, or like somebody else's.
+    fn settle(&self, estate: &Estate) -> Option<Duration> {
         let hold = Duration::from_secs(self.look.policy.hold_secs);
         let failed = match self.look.run {
             RunView::Failed { ago } => hold.checked_sub(ago),
+            RunView::Succeeded if estate.complete.is_none() => self.owner().and_then(|owner| {
+                let tried_for = u64::try_from(self.now.secs_since(owner.record.attempt?.last)).ok()?;
+                let left = hold.checked_sub(Duration::from_secs(tried_for))?;
+                (!owner.is_ready()).then_some(left.min(LIST_AGAIN))
+            }),
             RunView::None | RunView::Alive { .. } | RunView::Succeeded => None,
         };
         let orphaned = matches!(self.look.run, RunView::None)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{check, wait};
 use crate::action::{Action, Waiting};
+use crate::decide;
 use crate::fixture::{TUNNEL, at, empty, id, look, trial, tunnel_id, vmid, whole};
 use crate::letter::{MailKind, MailMark, Stage};
 use crate::look::{Deed, Look, RunView, World};
@@ -28,6 +29,25 @@ fn row_12_what_a_dead_run_sent_last_may_still_arrive() {
     check(&young, 30, &wait(Waiting::Settle, 55));
     let nothing_begun = look(vec![trial()], empty()).also(|l| l.memory.acting_for = Duration::from_secs(5));
     check(&nothing_begun, 30, &Action::Run(id(), Attempt { count: 1, first: at(30), last: at(30) }));
+}
+
+#[test]
+fn row_12_what_a_quick_run_has_made_may_not_be_listed_yet() {
+    let parts: [fn(&mut Scene); 4] =
+        [|s| s.tunnels.clear(), |s| s.records.clear(), |s| s.containers.clear(), |s| s.file = None];
+    for unlisted in parts {
+        let mut scene = whole();
+        unlisted(&mut scene);
+        let made = look(vec![trial().attempted(1, 10)], scene).also(|l| l.run = RunView::Succeeded);
+        check(&made, 30, &wait(Waiting::Settle, 10));
+        check(&made, 65, &wait(Waiting::Settle, 5));
+        let Action::Remove(stray) = decide(&made, at(70)) else {
+            panic!("what is missing after a minute is missing");
+        };
+        assert!(matches!(stray, Part::Record(..) | Part::File), "{stray}");
+    }
+    let all = look(vec![trial().attempted(1, 10)], whole()).also(|l| l.run = RunView::Succeeded);
+    check(&all, 30, &wait(Waiting::Answer, 10));
 }
 
 #[test]
