@@ -18,6 +18,8 @@ pub enum Role {
     Engine,
     /// One request's.
     Request,
+    /// A test's, of what happens beside an engine.
+    Story,
 }
 
 struct Task {
@@ -69,8 +71,8 @@ impl Executor {
     }
 
     /// Polls one future that was woken, the one that `draw` picks of so many; gives whether there was
-    /// one, and whose engine ended by it.
-    pub fn poll_one(&mut self, draw: impl FnOnce(usize) -> usize) -> (bool, Option<Pid>) {
+    /// one, and what ended by it.
+    pub fn poll_one(&mut self, draw: impl FnOnce(usize) -> usize) -> (bool, Option<(Pid, Role)>) {
         let woken = self.tasks.iter().filter(|task| task.woken.0.load(Ordering::Acquire)).count();
         if woken == 0 {
             return (false, None);
@@ -90,22 +92,22 @@ impl Executor {
             Poll::Pending => (true, None),
             Poll::Ready(()) => {
                 let done = self.tasks.swap_remove(place);
-                (true, (done.role == Role::Engine).then_some(done.pid))
+                (true, Some((done.pid, done.role)))
             }
         }
     }
 
-    /// Polls, and lets the world's time pass where nobody can go on, until a process's engine ends.
+    /// Polls, and lets the world's time pass where nobody can go on, until a story ends.
     ///
     /// # Errors
     /// Where it never would: it waits for what no event brings, or goes round and round.
     pub fn play(&mut self, world: &Shared) -> Result<(), Hangs> {
         for _ in 0..HAPPENINGS_MAX {
             match self.poll_one(|_| 0) {
-                (_, Some(_ended)) => return Ok(()),
-                (true, None) => {}
-                (false, None) if world.lock().advance() => {}
-                (false, None) => return Err(Hangs::Asleep),
+                (_, Some((_, Role::Story))) => return Ok(()),
+                (true, _) => {}
+                (false, _) if world.lock().advance() => {}
+                (false, _) => return Err(Hangs::Asleep),
             }
         }
         Err(Hangs::Awake)

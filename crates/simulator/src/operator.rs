@@ -246,8 +246,11 @@ fn touch(world: &mut World, index: usize, label: &str, what: u64) {
             world.files.files.remove(label);
         }
         5 => {
-            let mine = |tunnel: &crate::world::cloudflare::CfTunnel| tunnel.maker != Maker::Trial(index);
-            world.cloudflare.tunnels.retain(|_, tunnel| mine(tunnel));
+            let now = world.now;
+            let mine = world.cloudflare.tunnels.iter().filter(|(_, tunnel)| tunnel.maker == Maker::Trial(index));
+            for tunnel in mine.map(|(tunnel, _)| *tunnel).collect::<Vec<_>>() {
+                world.cloudflare.delete_tunnel(tunnel, now);
+            }
         }
         6 => {
             if let Some(number) = number {
@@ -269,7 +272,12 @@ fn touch(world: &mut World, index: usize, label: &str, what: u64) {
 }
 
 fn drop_records(world: &mut World, label: &str) {
-    world.cloudflare.records.retain(|_, record| record.label != label || record.maker == Maker::Other);
+    let now = world.now;
+    for index in world.cloudflare.records_of(label) {
+        if world.cloudflare.records.get(&index).is_some_and(|record| record.maker != Maker::Other) {
+            world.cloudflare.delete_record(index, now);
+        }
+    }
 }
 
 /// Everything that somebody will mend is mended.

@@ -13,6 +13,9 @@ pub const DAY: u64 = 24 * HOUR;
 /// One hour in milliseconds.
 pub const HOUR: u64 = 60 * MINUTE;
 
+/// Cloudflare's lists are at most that many milliseconds late.
+pub const LIST_LAG_MAX: u32 = 20_000;
+
 /// Names that customers want; several are close to each other on purpose.
 const POOL: [&str; 16] = [
     "b", "a-b", "acme", "acme2", "x-acme", "9001", "9005-a", "a", "zeta", "zeta-1", "kilo", "m", "m-1", "lima", "b-b",
@@ -87,6 +90,8 @@ pub struct Options {
     pub heal_at: u64,
     /// Tunnels can't be removed for that many milliseconds after their container stopped.
     pub linger: u64,
+    /// Cloudflare's lists show how it was that many milliseconds ago.
+    pub list_lag: u64,
     /// Runs before a trial is given up.
     pub attempts_max: u32,
     /// A trial that is not ready after that long is given up, in seconds.
@@ -129,6 +134,7 @@ impl Options {
             workers: usize::try_from(chance.between(1, 4)).unwrap_or(1),
             heal_at: calm,
             linger: chance.between(0, 4) * MINUTE,
+            list_lag: u64::from(choose(chance, &[0, 0, 2_000, 10_000, LIST_LAG_MAX])),
             attempts_max: if vmids == 12 { 3 } else { 8 },
             overdue_secs: if vmids == 8 { 2_700 } else { 7_200 },
         };
@@ -149,7 +155,7 @@ impl Options {
         self.vmids = 40;
         (self.calls, self.crashes, self.handovers, self.webhooks, self.gaps) = (0, 0, 0, 0, 0);
         (self.script, self.customers, self.operator, self.foreign) = (0, 0, 0, 0);
-        (self.skew_secs, self.leaps, self.linger) = (0, 0, 0);
+        (self.skew_secs, self.leaps, self.linger, self.list_lag) = (0, 0, 0, 0);
         // As the service does by itself.
         (self.poll_secs, self.workers, self.ends_in_faults, self.window) = (5, 4, false, 100 * MINUTE);
         self.heal_at = self.window;

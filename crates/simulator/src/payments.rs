@@ -49,9 +49,9 @@ pub fn pay(world: &mut World, index: usize) -> Option<usize> {
         made.customer.email = customer_email;
     }
     let id = world.stripe.subs.get(sub)?.id.clone();
-    let waits = u64::from(world.runs.any_at_clone(|_| true));
+    let (now, clone_taken) = (world.now, world.runs.any_at_clone(|_| true));
     let session = world.stripe.sessions.get_mut(index)?;
-    session.waits = waits;
+    (session.paid_at, session.stands_in_line) = (now, clone_taken);
     session.shown.status = CheckoutStatus::Complete;
     session.shown.url = None;
     session.shown.subscription = Some(id);

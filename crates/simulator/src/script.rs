@@ -97,7 +97,7 @@ pub fn start(world: &mut World, parent: Pid, name: &Subdomain, sub: usize) {
     if let Some(process) = world.processes.get_mut(&parent) {
         process.runs.insert(name.clone(), run);
     }
-    others_wait(world);
+    note_waits(world, sub);
     next(world, run);
     world.after(TIMEOUT, move |world| {
         let watched = world.runs.runs.get(run).is_some_and(|r| world.processes.get(&r.parent).is_some_and(|p| p.alive));
@@ -107,19 +107,25 @@ pub fn start(world: &mut World, parent: Pid, name: &Subdomain, sub: usize) {
     });
 }
 
-/// Counts a run's clone for whoever has paid and has no run yet.
-fn others_wait(world: &mut World) {
+/// Notes how long a subscription has waited for its first run, and who waits for that one to be over.
+fn note_waits(world: &mut World, sub: usize) {
     let begun: BTreeSet<_> =
         world.runs.runs.iter().filter_map(|run| world.stripe.subs.get(run.sub)).map(|sub| sub.id.clone()).collect();
+    let (now, its) = (world.now, world.stripe.subs.get(sub).map(|sub| sub.id.clone()));
     for session in &mut world.stripe.sessions {
-        session.waits += u64::from(session.shown.subscription.as_ref().is_some_and(|id| !begun.contains(id)));
+        let id = session.shown.subscription.as_ref();
+        session.stands_in_line |= id.is_some_and(|id| !begun.contains(id));
+        if session.waited == 0 && its.as_ref() == id && id.is_some() {
+            session.waited = now - session.paid_at;
+        }
     }
 }
 
 /// When the lists were read that a run's starter last looked at its name by.
 fn seen_until(world: &World, parent: Pid, name: &Subdomain) -> u64 {
     let looked = world.processes.get(&parent).and_then(|process| process.looked.get(name));
-    looked.map_or(world.now, |looked| world.now - world.own_now().saturating_sub(*looked))
+    let began = looked.map_or(world.now, |looked| world.now - world.own_now().saturating_sub(*looked));
+    began.saturating_sub(world.options.list_lag)
 }
 
 /// A process is gone: its runs die with it, within a second, or go on alone.

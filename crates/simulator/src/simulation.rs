@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tamesuke_engine::Engine;
 use tamesuke_engine::signup::Availability;
 
-use crate::executor::Executor;
+use crate::executor::{Executor, Role};
 use crate::fate::{Kind, Muted};
 use crate::invariants::settled::{Matter, rival, unsettled};
 use crate::invariants::{Invariant, Violation, calls, foreign};
@@ -29,7 +29,7 @@ const LOOK_EVERY: u64 = 60_000;
 const SETTLED_WITHIN: u64 = 3 * HOUR;
 /// … or, where only a mail of unknown outcome is left, within its stored waits.
 const MAILED_WITHIN: u64 = 26 * HOUR;
-/// A rival is refused within this: the next listing, and the longest wait between two tries.
+/// A rival is refused within this: the second listing, and the longest wait between two tries.
 const RIVALS_WITHIN: u64 = 30 * MINUTE;
 /// A name is free again that long after a payment page lapsed.
 const RESERVED_AT_MOST: u64 = 15 * MINUTE;
@@ -138,7 +138,7 @@ impl Simulation {
             usize::try_from(drawn).unwrap_or(0)
         };
         let (polled, ended) = self.executor.poll_one(draw);
-        if let Some(pid) = ended {
+        if let Some((pid, Role::Engine)) = ended {
             self.end(pid);
         }
         polled

@@ -1,24 +1,34 @@
 //! What a life without any fault asks of Stripe (§8).
 
 use super::Invariant;
+use crate::options::MINUTE;
 use crate::world::World;
+use crate::world::stripe::Session;
 
 /// Stripe calls of a quiet life, and on average over a seed's lives.
 const CALLS: u64 = 14;
+/// Whoever stands in line for the clone looks once when it is called, and that often meanwhile.
+const LOOK_EVERY: u64 = 2 * MINUTE;
 
-/// Counts the calls of a quiet seed's lives, each for itself. One that others are served before may take a look
-/// more for each of them: what it has heard of itself meanwhile, when it is called to the clone.
+/// How many calls a quiet life may take.
+const fn allowed(session: &Session) -> u64 {
+    if session.stands_in_line { CALLS + 1 + session.waited / LOOK_EVERY } else { CALLS }
+}
+
+/// Counts the calls of a quiet seed's lives, each for itself.
 pub fn count(world: &mut World) {
     if !world.options.quiet {
         return;
     }
-    let lives = || world.stripe.sessions.iter().map(|session| (session.calls, session.waits)).enumerate();
-    let sum: u64 = lives().map(|(_, (calls, _))| calls).sum();
+    let lives = || world.stripe.sessions.iter().enumerate();
+    let sum: u64 = lives().map(|(_, life)| life.calls).sum();
     let paid = world.tally.paid;
     // What is still under way at the end is not counted for a life yet.
     let nobodys = world.tally.life_calls.abs_diff(sum) > u64::from(world.in_flight);
-    let what = if let Some((nth, (calls, waits))) = lives().find(|(_, (calls, waits))| *calls > CALLS + waits) {
-        Some(format!("{calls} calls for the quiet life of session {nth}, which waited for {waits} others"))
+    let what = if let Some((nth, life)) = lives().find(|(_, life)| life.calls > allowed(life)) {
+        let line = if life.stands_in_line { "stood in line" } else { "had nobody before it" };
+        let (calls, waited) = (life.calls, life.waited);
+        Some(format!("{calls} calls for the quiet life of session {nth}, which {line} and began after {waited} ms"))
     } else if sum > CALLS * paid {
         Some(format!("{sum} calls for {paid} quiet lives"))
     } else if nobodys {
@@ -26,7 +36,7 @@ pub fn count(world: &mut World) {
     } else {
         None
     };
-    let each: Vec<u64> = lives().map(|(_, (calls, _))| calls).collect();
+    let each: Vec<u64> = lives().map(|(_, life)| life.calls).collect();
     for calls in each {
         *world.tally.quiet_lives.entry(calls).or_insert(0) += 1;
     }

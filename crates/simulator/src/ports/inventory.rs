@@ -67,7 +67,7 @@ impl FakeInventory {
     }
 
     async fn tunnels(&self, fresh_after: Monotonic) -> Result<(Monotonic, Arc<Vec<Tunnel>>), Fault> {
-        let read = |world: &World| Ok(world.cloudflare.tunnels.values().map(|tunnel| tunnel.shown.clone()).collect());
+        let read = |world: &World| Ok(world.listed_tunnels());
         self.list_of(Op::ListTunnels, fresh_after, |process| &mut process.tunnels, read).await
     }
 
@@ -82,9 +82,7 @@ impl FakeInventory {
     }
 
     async fn records(&self, fresh_after: Monotonic) -> Result<(Monotonic, Arc<Vec<(String, DnsRecord)>>), Fault> {
-        let read = |world: &World| {
-            Ok(world.cloudflare.records.values().map(|record| (record.label.clone(), record.shown.clone())).collect())
-        };
+        let read = |world: &World| Ok(world.listed_records());
         self.list_of(Op::ListRecords, fresh_after, |process| &mut process.records, read).await
     }
 
@@ -162,7 +160,7 @@ impl FakeInventory {
         let deleted = self.0.call(Op::DeleteRecord, move |world, fate| {
             if let (Some(index), true) = (index, fate != Fate::Hollow) {
                 invariants::removing_record(world, index, "the engine");
-                world.cloudflare.records.remove(&index);
+                world.cloudflare.delete_record(index, world.now);
             }
             Ok(Removal::Asked)
         });
@@ -185,7 +183,7 @@ impl FakeInventory {
                 return Ok(Removal::NotYet);
             }
             invariants::removing_tunnel(world, index, "the engine");
-            world.cloudflare.tunnels.remove(&index);
+            world.cloudflare.delete_tunnel(index, world.now);
             Ok(Removal::Asked)
         });
         deleted.await

@@ -34,6 +34,8 @@ impl Drop for UnderWay {
 /// What was drawn for a call.
 struct Plan {
     fate: Fate,
+    /// What a test has arranged for it.
+    arranged: Option<Arranged>,
     /// Milliseconds until it takes effect, if it does.
     effect: Option<u64>,
     /// Milliseconds until the caller hears something.
@@ -103,7 +105,7 @@ fn begin<T: Send + 'static>(
 ) {
     let fate = plan.fate;
     let answers = matches!(fate, Fate::Fine | Fate::Slow | Fate::Hollow);
-    let (effect, answer) = (plan.effect, plan.answer);
+    let (effect, answer, arranged) = (plan.effect, plan.answer, plan.arranged);
     match effect {
         Some(effect) if answers => world.after_of(pid, effect, move |world| {
             let result = on(world, fate);
@@ -124,7 +126,7 @@ fn begin<T: Send + 'static>(
                 note(world, pid, op, fate);
             }
             world.after_of(pid, answer, move |world| {
-                let _gone = tell.send(Err(fault_of(world, pid, op, fate))).is_err();
+                let _gone = tell.send(Err(fault_of(world, pid, op, (fate, arranged)))).is_err();
             });
         }
     }
@@ -149,11 +151,11 @@ fn heard(world: &mut World, pid: Pid, op: Op) {
     }
 }
 
-fn fault_of(world: &mut World, pid: Pid, op: Op, fate: Fate) -> Fault {
+fn fault_of(world: &mut World, pid: Pid, op: Op, (fate, arranged): (Fate, Option<Arranged>)) -> Fault {
     match fate {
         Fate::Limited => {
             heard(world, pid, op);
-            let secs = if world.arranged.contains_key(&op) { 60 } else { world.chance.between(1, 20) };
+            let secs = if arranged.is_some() { 60 } else { world.chance.between(1, 20) };
             Fault::Retryable {
                 system: op.system(),
                 operation: op.text(),
@@ -161,15 +163,15 @@ fn fault_of(world: &mut World, pid: Pid, op: Op, fate: Fate) -> Fault {
                 cause: "too many requests".into(),
             }
         }
-        Fate::Refused if is_for_good(world, op) => op.refused("a definite no"),
+        Fate::Refused if is_for_good(world, arranged) => op.refused("a definite no"),
         Fate::Refused => op.retryable("a definite no for now"),
         Fate::Fine | Fate::Lost | Fate::Late | Fate::Slow | Fate::Hollow => op.unanswered("no answer"),
     }
 }
 
-fn is_for_good(world: &mut World, op: Op) -> bool {
-    match world.arranged.get(&op) {
-        Some(arranged) => *arranged == Arranged::Refused,
+fn is_for_good(world: &mut World, arranged: Option<Arranged>) -> bool {
+    match arranged {
+        Some(arranged) => arranged == Arranged::Refused,
         None => world.chance.permille(300),
     }
 }
@@ -180,24 +182,19 @@ fn plan(world: &mut World, op: Op) -> Plan {
     if let Some(silent) = world.is_down(op.system()) {
         let fate = if silent { Fate::Lost } else { Fate::Refused };
         world.tally.call_down(op);
-        return Plan { fate, effect: None, answer: if silent { timeout } else { quick } };
+        return Plan { fate, arranged: None, effect: None, answer: if silent { timeout } else { quick } };
     }
-    let arranged = world.arranged.get(&op).map(|arranged| arranged.fate());
-    let fate = arranged.unwrap_or_else(|| draw(world, op));
+    let arranged = world.arranged.get(&op).copied();
+    let fate = arranged.map_or_else(|| draw(world, op), Arranged::fate);
     world.count_call(op, fate);
-    match fate {
-        Fate::Fine | Fate::Hollow => Plan { fate, effect: Some(quick), answer: quick + 5 },
-        Fate::Refused | Fate::Limited => Plan { fate, effect: None, answer: quick },
-        Fate::Lost => Plan { fate, effect: (op.nature() != Nature::Read).then_some(quick), answer: timeout },
-        Fate::Late => {
-            let late = world.chance.between(1_000, 30_000);
-            Plan { fate, effect: Some(timeout + late), answer: timeout }
-        }
-        Fate::Slow => {
-            let effect = world.chance.between(200, timeout);
-            Plan { fate, effect: Some(effect), answer: timeout }
-        }
-    }
+    let (effect, answer) = match fate {
+        Fate::Fine | Fate::Hollow => (Some(quick), quick + 5),
+        Fate::Refused | Fate::Limited => (None, quick),
+        Fate::Lost => ((op.nature() != Nature::Read).then_some(quick), timeout),
+        Fate::Late => (Some(timeout + world.chance.between(1_000, 30_000)), timeout),
+        Fate::Slow => (Some(world.chance.between(200, timeout)), timeout),
+    };
+    Plan { fate, arranged, effect, answer }
 }
 
 fn draw(world: &mut World, op: Op) -> Fate {

@@ -45,7 +45,7 @@ fn make_tunnel(world: &mut World, run: usize, this: &Run) -> Result<(), &'static
         if was_to_be_seen(born, this) {
             invariants::removing_tunnel(world, index, "the script");
         }
-        world.cloudflare.tunnels.remove(&index);
+        world.cloudflare.delete_tunnel(index, world.now);
     }
     let made = world.cloudflare.make_tunnel(name, world.stripe_now(), Maker::Trial(this.sub), world.now);
     if let Some(run) = world.runs.runs.get_mut(run) {
@@ -68,7 +68,7 @@ fn make_record(world: &mut World, this: &Run) -> Result<(), &'static str> {
         if was_to_be_seen(born, this) {
             invariants::removing_record(world, index, "the script");
         }
-        world.cloudflare.records.remove(&index);
+        world.cloudflare.delete_record(index, world.now);
     }
     let tunnel = this.tunnel.ok_or("no tunnel")?;
     if !world.cloudflare.tunnels.contains_key(&tunnel) {

@@ -8,6 +8,7 @@ use tamesuke_domain::parts::{DnsRecord, Tunnel};
 use tamesuke_domain::time::Timestamp;
 
 use super::World;
+use crate::options::LIST_LAG_MAX;
 
 /// Whose a thing truly is. No port shows it: the engine must find out by what can be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,16 @@ pub struct Cloudflare {
     pub tunnels: BTreeMap<usize, CfTunnel>,
     /// Records.
     pub records: BTreeMap<usize, CfRecord>,
+    /// What was deleted a moment ago, and when: a list may show it still.
+    gone: Vec<(u64, Gone)>,
     made: usize,
+}
+
+/// Something that was deleted.
+#[derive(Debug)]
+enum Gone {
+    Tunnel(CfTunnel),
+    Record(CfRecord),
 }
 
 /// A tunnel's place in its id.
@@ -91,6 +101,18 @@ impl Cloudflare {
         }
     }
 
+    /// A tunnel is deleted.
+    pub fn delete_tunnel(&mut self, index: usize, now: u64) {
+        self.gone.extend(self.tunnels.remove(&index).map(|tunnel| (now, Gone::Tunnel(tunnel))));
+        self.gone.retain(|(at, _)| at + u64::from(LIST_LAG_MAX) > now);
+    }
+
+    /// A record is deleted.
+    pub fn delete_record(&mut self, index: usize, now: u64) {
+        self.gone.extend(self.records.remove(&index).map(|record| (now, Gone::Record(record))));
+        self.gone.retain(|(at, _)| at + u64::from(LIST_LAG_MAX) > now);
+    }
+
     /// The records of a label.
     pub fn records_of(&self, label: &str) -> Vec<usize> {
         self.records.iter().filter(|(_, record)| record.label == label).map(|(index, _)| *index).collect()
@@ -105,6 +127,28 @@ impl Cloudflare {
 }
 
 impl World {
+    /// What a list of tunnels shows: how it was a moment ago.
+    pub fn listed_tunnels(&self) -> Vec<Tunnel> {
+        let as_of = self.now.saturating_sub(self.options.list_lag);
+        let gone = self.cloudflare.gone.iter().filter(|(at, _)| *at > as_of).filter_map(|(_, gone)| match gone {
+            Gone::Tunnel(tunnel) => Some(tunnel),
+            Gone::Record(_) => None,
+        });
+        let all = self.cloudflare.tunnels.values().chain(gone);
+        all.filter(|tunnel| tunnel.born <= as_of).map(|tunnel| tunnel.shown.clone()).collect()
+    }
+
+    /// What a list of records shows: how it was a moment ago.
+    pub fn listed_records(&self) -> Vec<(String, DnsRecord)> {
+        let as_of = self.now.saturating_sub(self.options.list_lag);
+        let gone = self.cloudflare.gone.iter().filter(|(at, _)| *at > as_of).filter_map(|(_, gone)| match gone {
+            Gone::Record(record) => Some(record),
+            Gone::Tunnel(_) => None,
+        });
+        let all = self.cloudflare.records.values().chain(gone);
+        all.filter(|record| record.born <= as_of).map(|record| (record.label.clone(), record.shown.clone())).collect()
+    }
+
     /// Whether a container is connected by a tunnel, or was until a moment ago.
     pub fn is_connected(&self, tunnel: usize) -> bool {
         self.cloudflare.tunnels.get(&tunnel).is_some_and(|tunnel| tunnel.lingers_until > self.now)

@@ -32,8 +32,12 @@ pub struct Session {
     pub price_days: u32,
     /// Calls that its life took.
     pub calls: u64,
-    /// Runs of others that were at the clone between its payment and its own first run.
-    pub waits: u64,
+    /// The millisecond at which it was paid.
+    pub paid_at: u64,
+    /// Somebody else was at the clone between its payment and its own first run …
+    pub stands_in_line: bool,
+    /// … which came so many milliseconds after it was paid.
+    pub waited: u64,
 }
 
 /// An invoice and what became of its payment.

@@ -24,6 +24,6 @@ fn line() -> Link {
 #[track_caller]
 fn keeps(link: &Link, contract: impl Future<Output = ()> + 'static) {
     let mut executor = Executor::default();
-    executor.add(link.pid(), Role::Engine, Box::pin(contract));
+    executor.add(link.pid(), Role::Story, Box::pin(contract));
     executor.play(link.world()).unwrap();
 }

@@ -28,7 +28,7 @@ fn run(link: &Link, story: impl Future<Output = ()> + 'static) {
 
 /// Runs a story beside what the executor has already, until something ends.
 fn run_beside(mut executor: Executor, link: &Link, story: impl Future<Output = ()> + 'static) {
-    executor.add(link.pid(), Role::Engine, Box::pin(story));
+    executor.add(link.pid(), Role::Story, Box::pin(story));
     executor.play(link.world()).unwrap();
 }
 

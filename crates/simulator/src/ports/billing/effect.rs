@@ -70,8 +70,15 @@ pub(super) fn create(world: &mut World, wanted: NewCheckout) -> Result<Checkout,
         metadata: wanted.metadata,
     };
     let price_days = days_of(&wanted.price).ok_or_else(|| op.refused("no such price"))?;
-    let session =
-        Session { shown: shown.clone(), idempotency_key: wanted.idempotency_key, price_days, calls: 0, waits: 0 };
+    let session = Session {
+        shown: shown.clone(),
+        idempotency_key: wanted.idempotency_key,
+        price_days,
+        calls: 0,
+        paid_at: 0,
+        stands_in_line: false,
+        waited: 0,
+    };
     world.stripe.sessions.push(session);
     payments::lapse_later(world, index);
     Ok(shown)
