@@ -8,11 +8,14 @@ use std::time::Duration;
 use tamesuke_domain::action::{Action, AlertKind, Unread, Waiting};
 use tamesuke_domain::look::{Look, StripeView};
 use tamesuke_domain::metadata::{Change, Reason, RefundMark, Refusal};
+use tamesuke_domain::ownership;
 use tamesuke_domain::ports::{Fault, Note, RefundOutcome};
 use tamesuke_domain::subdomain::Subdomain;
+use tamesuke_domain::time::Timestamp;
 use tamesuke_domain::trial::{Subscription, Trial};
 
 use crate::engine::Engine;
+use crate::lane::Ticket;
 use crate::memory::NameMemory;
 use crate::queue::Again;
 use crate::reconcile::{after, replace};
@@ -46,6 +49,14 @@ impl Work<'_> {
             return None;
         };
         trials.iter().find(|trial| trial.id() == id).cloned()
+    }
+
+    /// The trial that the name belongs to.
+    fn owner(&self, now: Timestamp) -> Option<Trial> {
+        let StripeView::Seen(trials) = &self.look.stripe else {
+            return None;
+        };
+        ownership::owner(trials, now).cloned()
     }
 }
 
@@ -119,9 +130,8 @@ impl Engine {
                 Ok(After::Later(after(monotonic, ALERT_AGAIN)))
             }
             Action::Wait(Waiting::Lane, wait) => {
-                self.wait_for_lane(work.name, work.memory);
-                // Who waits is called when the lane is freed, which may have been a moment ago.
-                if !self.ports.provisioner.lane_busy() {
+                let ticket = work.owner(self.now().1).map(|owner| Ticket::of(&owner));
+                if ticket.is_some_and(|ticket| self.wait_for_lane(work.name, ticket, work.memory)) {
                     return Ok(After::LookAgain);
                 }
                 Ok(After::Later(after(monotonic, *wait)))

@@ -1,25 +1,36 @@
 //! Names that wait for the one place in which runs choose their container's number.
 //!
-//! Each keeps the place in line that it came to at first, whatever becomes of a call. One is called at a
-//! time: whoever is called reads Stripe and the machines, and all but one would find the lane taken again.
+//! Whoever bought first goes first, whenever it was heard of: a look that comes to nothing loses no place, and
+//! neither does a restart. One is called at a time: whoever is called reads Stripe and the machines, and all
+//! but one would find the lane taken again. It keeps nobody out: a name that is looked at just when the lane
+//! is free may start before the one that was called.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tamesuke_domain::ids::SubscriptionId;
 use tamesuke_domain::subdomain::Subdomain;
+use tamesuke_domain::time::Timestamp;
+use tamesuke_domain::trial::Trial;
 
 use crate::engine::Engine;
 use crate::memory::NameMemory;
 
 /// A place in line: the lower, the earlier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ticket(u64);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(Timestamp, SubscriptionId);
+
+impl Ticket {
+    /// The place of a trial that is to be provisioned.
+    pub(crate) fn of(trial: &Trial) -> Self {
+        Self(trial.subscription.created, trial.id().clone())
+    }
+}
 
 #[derive(Debug, Default)]
 struct Line {
     waiting: BTreeMap<Ticket, Subdomain>,
-    given: u64,
     /// Who was called and has not had its turn yet.
     called: Option<Subdomain>,
 }
@@ -33,19 +44,12 @@ impl LaneQueue {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a name waits, in the place it has or in a new one.
-    fn wait(&self, name: &Subdomain, ticket: Option<Ticket>) -> Ticket {
-        let mut line = self.lock();
-        let ticket = ticket.unwrap_or_else(|| {
-            line.given += 1;
-            Ticket(line.given)
-        });
-        line.waiting.insert(ticket, name.clone());
-        ticket
+    fn wait(&self, name: &Subdomain, ticket: Ticket) {
+        self.lock().waiting.insert(ticket, name.clone());
     }
 
-    fn leave(&self, ticket: Ticket) {
-        self.lock().waiting.remove(&ticket);
+    fn leave(&self, ticket: &Ticket) {
+        self.lock().waiting.remove(ticket);
     }
 
     /// The first in line, unless somebody is called already.
@@ -64,18 +68,41 @@ impl LaneQueue {
             line.called = None;
         }
     }
+
+    /// Whether nobody would be called before the name.
+    fn is_next(&self, name: &Subdomain) -> bool {
+        let line = self.lock();
+        let first = line.called.as_ref().or_else(|| line.waiting.first_key_value().map(|(_, first)| first));
+        first == Some(name)
+    }
 }
 
 impl Engine {
-    /// Has the name called when its turn at the lane comes.
-    pub(crate) fn wait_for_lane(&self, name: &Subdomain, memory: &mut NameMemory) {
-        memory.ticket = Some(self.lane.wait(name, memory.ticket));
+    /// Has the name called when its turn at the lane comes. Gives whether that is now: the lane may have been
+    /// freed a moment ago, before the name stood in line.
+    pub(crate) fn wait_for_lane(&self, name: &Subdomain, ticket: Ticket, memory: &mut NameMemory) -> bool {
+        if let Some(other) = memory.ticket.replace(ticket.clone()).filter(|old| *old != ticket) {
+            self.lane.leave(&other);
+        }
+        self.lane.wait(name, ticket);
+        let now = !self.lane_taken() && self.lane.is_next(name);
+        if !now {
+            self.call_to_lane();
+        }
+        now
+    }
+
+    /// A name that is not looked at although it may have been called: it goes on waiting.
+    pub(crate) fn wait_on(&self, name: &Subdomain, memory: &NameMemory) {
+        if let Some(ticket) = memory.ticket.clone().filter(|_| self.lane_taken()) {
+            self.lane.wait(name, ticket);
+        }
     }
 
     /// The name is through with the lane, or has something else to do first, which may take a while.
     pub(crate) fn leave_lane(&self, name: &Subdomain, memory: &mut NameMemory) {
         if let Some(ticket) = memory.ticket.take() {
-            self.lane.leave(ticket);
+            self.lane.leave(&ticket);
             self.lane.answered(name);
             self.call_to_lane();
         }
@@ -91,8 +118,9 @@ impl Engine {
     pub(crate) fn call_to_lane(&self) {
         if !self.lane_taken()
             && let Some(name) = self.lane.call()
+            && !self.queue.add(&name)
         {
-            self.queue.add(&name);
+            self.lane.answered(&name);
         }
     }
 
@@ -110,33 +138,44 @@ mod tests {
         text.parse().unwrap()
     }
 
-    #[test]
-    fn whoever_came_first_is_called_first_and_nobody_else_until_its_turn_is_over() {
+    fn ticket(bought: i64) -> Ticket {
+        Ticket(Timestamp::from_unix(bought), "sub_1".parse().unwrap())
+    }
+
+    /// A line of those who bought at these moments, in the order in which they were heard of.
+    fn line(of: [(&str, i64); 3]) -> LaneQueue {
         let lane = LaneQueue::default();
-        let tickets = ["c", "a", "b"].map(|text| lane.wait(&name(text), None));
-        lane.wait(&name("c"), Some(tickets[0]));
+        for (text, bought) in of {
+            lane.wait(&name(text), ticket(bought));
+        }
+        lane
+    }
+
+    #[test]
+    fn whoever_bought_first_is_called_first_and_nobody_else_until_its_turn_is_over() {
+        let lane = line([("a", 3), ("c", 1), ("b", 2)]);
+        assert!(lane.is_next(&name("c")) && !lane.is_next(&name("a")));
         assert_eq!(lane.call(), Some(name("c")));
         assert_eq!(lane.call(), None);
         lane.answered(&name("b"));
         assert_eq!(lane.call(), None, "it was not called");
+        assert!(lane.is_next(&name("c")) && !lane.is_next(&name("b")), "it is on its way");
         lane.answered(&name("c"));
-        lane.leave(tickets[1]);
-        assert_eq!(lane.call(), Some(name("b")));
-        lane.answered(&name("b"));
+        lane.leave(&ticket(2));
+        assert_eq!(lane.call(), Some(name("a")));
+        lane.answered(&name("a"));
         assert_eq!(lane.call(), None);
     }
 
     #[test]
     fn who_is_called_in_vain_keeps_the_place() {
-        let lane = LaneQueue::default();
-        let tickets = ["a", "b", "c"].map(|text| lane.wait(&name(text), None));
-        for (text, ticket) in ["a", "b", "c"].into_iter().zip(tickets) {
+        let lane = line([("a", 1), ("b", 2), ("c", 3)]);
+        for text in ["a", "b", "c"] {
             assert_eq!(lane.call(), Some(name(text)));
             lane.answered(&name(text));
-            assert!(ticket <= tickets[2]);
         }
-        for (text, ticket) in ["c", "b", "a"].into_iter().zip(tickets.into_iter().rev()) {
-            lane.wait(&name(text), Some(ticket));
+        for (text, bought) in [("c", 3), ("b", 2), ("a", 1)] {
+            lane.wait(&name(text), ticket(bought));
         }
         assert_eq!(lane.call(), Some(name("a")));
     }

@@ -58,7 +58,7 @@ pub(crate) struct NameMemory {
     pub(crate) fresh_after: Monotonic,
     /// No listing of Stripe may be older than this: our own last write.
     pub(crate) stripe_fresh_after: Monotonic,
-    /// When this process last began to read the name's trials.
+    /// When this process began the last read of the name's trials that came to its end.
     pub(crate) stripe_read: Monotonic,
     /// It would start a run if the lane were free; its place in line.
     pub(crate) ticket: Option<Ticket>,
@@ -196,9 +196,11 @@ impl NameMemory {
         !told
     }
 
-    /// Whether something was refused and is to be tried again.
+    /// Whether something was refused, or not read, and is to be tried again.
     pub(crate) fn has_failed(&self) -> bool {
-        !self.failing.is_empty() || self.mails.values().any(|mail| matches!(mail, Mail::Refused { .. }))
+        self.unread > 0
+            || !self.failing.is_empty()
+            || self.mails.values().any(|mail| matches!(mail, Mail::Refused { .. }))
     }
 
     /// The earliest moment at which something that waits may go on.

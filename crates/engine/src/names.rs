@@ -176,13 +176,13 @@ impl Names {
         entry.unread = true;
     }
 
-    /// Adds a subscription unless it is known already, over or not.
-    pub fn add_subscription(&self, name: &Subdomain, id: &SubscriptionId, over: bool) {
+    /// Adds a subscription unless it is known already, over or not; gives whether it was not.
+    pub fn add_subscription(&self, name: &Subdomain, id: &SubscriptionId, over: bool) -> bool {
         let mut index = self.lock();
         let entry = index.entries.entry(name.clone()).or_default();
-        if entry.add_subscription(id, over) {
-            entry.unread |= !over;
-        }
+        let new = entry.add_subscription(id, over);
+        entry.unread |= new && !over;
+        new
     }
 
     /// Makes a look read every subscription of a name again: something of it was seen left over.

@@ -32,17 +32,14 @@ impl Engine {
 
     async fn pass_with(&self, name: &Subdomain, memory: &mut NameMemory) -> Again {
         if let Some(at) = self.nothing_presses(name, memory) {
-            if memory.ticket.is_some() {
-                // It may have been called, and others came first.
-                self.wait_for_lane(name, memory);
-            }
+            self.wait_on(name, memory);
             // What a listing showed before the next look may be older than what was heard just now.
             for id in self.names.known(name).subscriptions {
                 self.listed.forget(&id);
             }
             return self.sooner(Again { at: Some(at), when: None }, memory);
         }
-        memory.stripe_read = self.ports.clock.monotonic();
+        let began = self.ports.clock.monotonic();
         let mut subscriptions = match self.read_stripe(name, memory).await {
             Ok(subscriptions) => subscriptions,
             Err(fault) => {
@@ -51,6 +48,7 @@ impl Engine {
                 return self.back_off(memory, fault.retry_after());
             }
         };
+        memory.stripe_read = began;
         for _ in 0..ACTIONS_MAX {
             let mut look = self.look_without_world(name, crate::observe::read_keys(&subscriptions), memory);
             let mut action = self.decide(&look);

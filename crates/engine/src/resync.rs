@@ -1,5 +1,6 @@
 //! Keeps the index of names true: a full listing at the start and every ten minutes. In between are
-//! Stripe's events; one that is lost costs at most one resync.
+//! Stripe's events; one that is lost costs at most one resync, or two if the first falls into other work on
+//! its name.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -164,8 +165,9 @@ impl Engine {
         {
             self.removals_seen.store(true, Ordering::Release);
         }
-        self.names.add_subscription(&name, &subscription.id, over);
-        if over || self.is_ahead_of(read, &name) {
+        let new = self.names.add_subscription(&name, &subscription.id, over);
+        // One that was not known can't be part of what is being done about the name.
+        if over || (!new && self.is_ahead_of(read, &name)) {
             return true;
         }
         let room = self.listed.has_room(read, 1);
@@ -178,8 +180,8 @@ impl Engine {
         room || pace == Pace::Worker
     }
 
-    /// Whether a name is worked on, or was since a list began to be read: it was looked at a moment ago and
-    /// its writes' answers are newer. What it may lack is among the events, or in the next listing.
+    /// Whether a name is worked on, or was since a page began to be read: it was looked at a moment ago and
+    /// its writes' answers are newer. A change that it may lack is among the events, or in the next listing.
     fn is_ahead_of(&self, read: Monotonic, name: &Subdomain) -> bool {
         self.queue.is_in_hand(name) || self.acted_since(read, name)
     }

@@ -12,6 +12,7 @@ use tamesuke_domain::ports::{Fault, Removal, RunOrder, System};
 
 use super::{After, Work};
 use crate::engine::Engine;
+use crate::lane::Ticket;
 use crate::reconcile::after;
 
 /// A run that is alive is looked at that often even if nothing is heard of it.
@@ -93,7 +94,7 @@ impl Engine {
             if self.ports.provisioner.lane_busy() {
                 return Ok(After::LookAgain);
             }
-            self.wait_for_lane(work.name, work.memory);
+            self.wait_for_lane(work.name, Ticket::of(&trial), work.memory);
             return Ok(After::Later(after(monotonic, OTHERS_START)));
         };
         if attempt.count == 1 && !self.still_calls_for_a_run(work).await? {

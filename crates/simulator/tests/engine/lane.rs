@@ -44,9 +44,10 @@ fn whoever_pays_first_is_cloned_first_whatever_the_name() {
         let names = ["echo", "delta", "charlie", "bravo", "alfa"];
         for name in names {
             bought_as(&its, name).await;
-            // Heard of before the next one pays; a clone takes longer than all of them together.
+            // Heard of before the next one pays.
             wait(&its, Duration::from_secs(6)).await;
         }
+        assert_eq!(cloned(&its), ["echo"], "all others wait");
         wait(&its, Duration::from_secs(1_200)).await;
         assert_eq!(cloned(&its), names);
     });
@@ -65,12 +66,39 @@ fn who_is_called_and_cannot_start_leaves_the_lane_to_the_next() {
             wait(&its, Duration::from_secs(6)).await;
         }
         assert_eq!(cloned(&its), ["alfa"]);
+        let charlie_waits_since = its.world().lock().now - 6_000;
         refuse_one_read(&its).await;
         assert_eq!(cloned(&its), ["alfa"], "bravo is called, and its read is refused");
-        // Sooner than anybody looks by itself.
-        wait(&its, Duration::from_secs(20)).await;
+        wait(&its, Duration::from_secs(10)).await;
+        let waited = its.world().lock().now - charlie_waits_since;
+        assert!(waited < 60_000, "it would look by itself after a minute, and {waited} ms have passed");
         assert_eq!(cloned(&its), ["alfa", "charlie"]);
         wait(&its, Duration::from_secs(600)).await;
         assert_eq!(cloned(&its), ["alfa", "charlie", "bravo"]);
+    });
+}
+
+#[test]
+fn a_restart_does_not_send_whoever_paid_first_to_the_end_of_the_line() {
+    let link = acting();
+    let its = link.clone();
+    let names = ["echo", "delta", "charlie", "bravo", "alfa"];
+    run_beside(Executor::default(), &link, async move {
+        for name in names {
+            bought_as(&its, name).await;
+            wait(&its, Duration::from_secs(6)).await;
+        }
+    });
+    let engine = engine(&link);
+    let mut executor = Executor::default();
+    executor.add(link.pid(), Role::Engine, Box::pin(async move { engine.run(std::future::pending()).await }));
+    let its = link.clone();
+    run_beside(executor, &link, async move {
+        wait(&its, Duration::from_secs(1_200)).await;
+        let cloned = cloned(&its);
+        // Stripe lists the newest first, and whoever is looked at while the lane is free need not wait.
+        let (first, others) = cloned.split_first().unwrap();
+        let in_line: Vec<_> = names.iter().filter(|name| *name != first).collect();
+        assert_eq!(others.iter().collect::<Vec<_>>(), in_line, "after {first}");
     });
 }
