@@ -148,8 +148,7 @@ impl Simulation {
     /// both seen all there is: they would find nothing new. Whether it did, and woke who slept.
     fn skip_quiet(&mut self) -> bool {
         let mut world = self.world.lock();
-        let processes = world.live_processes().len();
-        if !world.is_idle() || processes != 1 || world.now < world.options.window {
+        if world.now < world.options.window || !world.is_idle() || world.live_processes().count() != 1 {
             return false;
         }
         let (now, leaped) = (world.now, world.leaped);

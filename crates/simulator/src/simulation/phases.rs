@@ -20,9 +20,9 @@ pub(super) fn all_over(world: &World) -> bool {
 
 /// A rolling restart: a second process, and a while later the first one is told to stop.
 pub(super) fn hand_over(world: &mut World) {
-    let live = world.live_processes();
+    let first = world.live_processes().next();
     world.commands.push_back(Command::Start);
-    if let Some(first) = live.first().copied() {
+    if let Some(first) = first {
         let wait = world.chance.between(1_000, MINUTE);
         world.command_after(wait, Command::Stop(first));
     }

@@ -110,8 +110,8 @@ impl World {
     }
 
     /// Live processes, oldest first.
-    pub fn live_processes(&self) -> Vec<Pid> {
-        self.processes.iter().filter(|(_, process)| process.alive).map(|(pid, _)| *pid).collect()
+    pub fn live_processes(&self) -> impl Iterator<Item = Pid> {
+        self.processes.iter().filter(|(_, process)| process.alive).map(|(pid, _)| *pid)
     }
 
     /// How many processes have ended.
