@@ -53,5 +53,9 @@ pub(super) fn heal(world: &mut World) {
     world.trace.note(world.now, "healed", (0, 0), String::new);
     world.faulty = false;
     world.healed_at = Some(world.now);
+    // A first process that died in a rolling restart, and came back, is there beside the second; somebody
+    // notices, and stops the one that does not act.
+    let standby: Vec<_> = world.live_processes().filter(|pid| world.lease.is_some_and(|acts| acts != *pid)).collect();
+    world.commands.extend(standby.into_iter().map(Command::Stop));
     operator::heal(world);
 }
