@@ -207,23 +207,23 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Row 12: what a dead run sent last may still arrive, and what a quick one has made may not be listed yet,
+    /// Row 12: what a dead run sent last may still arrive, and what a good one has made may not be listed yet,
     /// whereby the rest of it looks like something left over, or like somebody else's.
     fn settle(&self, estate: &Estate) -> Option<Duration> {
         let hold = Duration::from_secs(self.look.policy.hold_secs);
-        let failed = match self.look.run {
-            RunView::Failed { ago } => hold.checked_sub(ago),
-            RunView::Succeeded if estate.complete.is_none() => self.owner().and_then(|owner| {
-                let tried_for = u64::try_from(self.now.secs_since(owner.record.attempt?.last)).ok()?;
-                let left = hold.checked_sub(Duration::from_secs(tried_for))?;
-                (!owner.is_ready()).then_some(left.min(LIST_AGAIN))
-            }),
-            RunView::None | RunView::Alive { .. } | RunView::Succeeded => None,
+        let unrecorded = || {
+            let tried = |trial: &Trial| trial.record.attempt.is_some() && !trial.is_ready() && !trial.is_closing();
+            self.trials.iter().any(tried)
         };
-        let orphaned = matches!(self.look.run, RunView::None)
-            && self.trials.iter().any(|t| t.record.attempt.is_some() && !t.is_ready() && !t.is_closing());
-        let young = orphaned.then(|| hold.checked_sub(self.look.memory.acting_for)).flatten();
-        failed.max(young).filter(|wait| !wait.is_zero())
+        let wait = match self.look.run {
+            RunView::Failed { ago } => hold.checked_sub(ago),
+            RunView::Succeeded { ago } if estate.complete.is_none() && unrecorded() => {
+                hold.checked_sub(ago).map(|left| left.min(LIST_AGAIN))
+            }
+            RunView::None if unrecorded() => hold.checked_sub(self.look.memory.acting_for),
+            RunView::None | RunView::Alive { .. } | RunView::Succeeded { .. } => None,
+        };
+        wait.filter(|wait| !wait.is_zero())
     }
 
     /// Row 13.

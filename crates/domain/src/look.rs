@@ -61,7 +61,10 @@ pub enum RunView {
         step: u8,
     },
     /// The last one ended well.
-    Succeeded,
+    Succeeded {
+        /// How long ago.
+        ago: Duration,
+    },
     /// The last one failed.
     Failed {
         /// How long ago.

@@ -8,6 +8,7 @@ use tamesuke_domain::ids::SubscriptionId;
 use tamesuke_domain::letter::MailKind;
 use tamesuke_domain::look::{Deed, HandOver, Memory, RunView};
 use tamesuke_domain::ownership::Estate;
+use tamesuke_domain::parts::Part;
 use tamesuke_domain::ports::Entropy;
 use tamesuke_domain::time::Monotonic;
 
@@ -64,6 +65,8 @@ pub(crate) struct NameMemory {
     pub(crate) ticket: Option<Ticket>,
     /// An alert stands.
     pub(crate) alert_stands: bool,
+    /// The part whose removal was asked for last, and how often in a row.
+    removing: Option<(Part, u32)>,
     /// Parts that a planted fault takes for gone.
     #[cfg(feature = "planted")]
     pub(crate) believed_gone: Vec<tamesuke_domain::parts::Part>,
@@ -95,7 +98,7 @@ impl NameMemory {
     pub(crate) fn note_run(&mut self, shown: RunView, now: Monotonic) -> RunView {
         match shown {
             RunView::Alive { .. } => (self.run_alive, self.run_gone) = (true, None),
-            RunView::Succeeded | RunView::Failed { .. } => (self.run_alive, self.run_gone) = (false, None),
+            RunView::Succeeded { .. } | RunView::Failed { .. } => (self.run_alive, self.run_gone) = (false, None),
             RunView::None => {
                 if std::mem::take(&mut self.run_alive) {
                     self.run_gone = Some(now);
@@ -194,6 +197,14 @@ impl NameMemory {
             self.alerted.insert(kind.clone(), now);
         }
         !told
+    }
+
+    /// Notes that a part's removal was asked for; gives how often in a row.
+    pub(crate) fn asked_again(&mut self, part: &Part) -> u32 {
+        let before = self.removing.take().filter(|(last, _)| last == part).map_or(0, |(_, times)| times);
+        let times = before.saturating_add(1);
+        self.removing = Some((part.clone(), times));
+        times
     }
 
     /// Whether something was refused, or not read, and is to be tried again.

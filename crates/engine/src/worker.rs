@@ -119,7 +119,7 @@ impl Engine {
             self.call_to_lane();
             match self.ports.provisioner.look(&name) {
                 RunView::Alive { .. } => self.hub.ring(&name),
-                RunView::None | RunView::Succeeded | RunView::Failed { .. } => {
+                RunView::None | RunView::Succeeded { .. } | RunView::Failed { .. } => {
                     self.queue.add(&name);
                 }
             }

@@ -80,7 +80,7 @@ async fn at(provisioner: &dyn Provisioner, world: &dyn ProvisionerWorld, name: &
 fn step_of(view: RunView) -> Option<u8> {
     match view {
         RunView::Alive { step } => Some(step),
-        RunView::None | RunView::Succeeded | RunView::Failed { .. } => None,
+        RunView::None | RunView::Succeeded { .. } | RunView::Failed { .. } => None,
     }
 }
 
@@ -101,7 +101,11 @@ async fn start(provisioner: &dyn Provisioner, name: &Subdomain, order: &RunOrder
 async fn ends_well(provisioner: &dyn Provisioner, world: &dyn ProvisionerWorld, name: &Subdomain) {
     world.finish(name, Ending::Well).await;
     let view = until(provisioner, name, |view| step_of(view).is_none()).await;
-    assert_eq!(view, RunView::Succeeded, "{name}: it ended well");
+    let RunView::Succeeded { ago } = view else {
+        panic!("{name}: it ended well and is {view:?}");
+    };
+    let later = provisioner.look(name);
+    assert!(matches!(later, RunView::Succeeded { ago: since } if since >= ago), "{name}: {later:?} after {view:?}");
     assert!(world.is_gone(name).await, "{name}: an ended run leaves nothing behind");
 }
 

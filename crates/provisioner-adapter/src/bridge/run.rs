@@ -226,7 +226,7 @@ impl Provisioner for Runs {
         let known = lock(&self.table).get(name).map(|run| run.state);
         match known {
             Some(State::Alive { step }) => RunView::Alive { step },
-            Some(State::Ended { well: true, .. }) => RunView::Succeeded,
+            Some(State::Ended { well: true, at }) => RunView::Succeeded { ago: at.elapsed() },
             Some(State::Ended { well: false, at }) => RunView::Failed { ago: at.elapsed() },
             None if self.is_orphan_alive(name) => RunView::Alive { step: 0 },
             None => RunView::None,

@@ -22,10 +22,11 @@ impl FakeProvisioner {
         let own = world.processes.get(&self.0.pid()).and_then(|process| process.runs.get(name));
         match own.and_then(|run| world.runs.runs.get(*run)) {
             Some(run) if run.alive => RunView::Alive { step: run.step },
-            Some(run) => match run.ended {
-                Some((false, at)) => RunView::Failed { ago: Duration::from_millis(world.own_now().saturating_sub(at)) },
-                Some((true, _)) | None => RunView::Succeeded,
-            },
+            Some(run) => {
+                let (well, at) = run.ended.unwrap_or_default();
+                let ago = Duration::from_millis(world.own_now().saturating_sub(at));
+                if well { RunView::Succeeded { ago } } else { RunView::Failed { ago } }
+            }
             None if world.runs.alive(name).is_some() => RunView::Alive { step: 0 },
             None => RunView::None,
         }

@@ -9,7 +9,7 @@ use crate::fixture::{at, empty, id, look, trial, vmid, whole};
 use crate::letter::{MailKind, MailMark, Stage};
 use crate::look::{Look, Memory, RunView};
 use crate::metadata::{Attempt, Reason};
-use crate::parts::Scene;
+use crate::parts::{Part, Scene};
 use crate::time::DAY_SECS;
 
 /// What is decided a second before a limit and at it.
@@ -38,6 +38,15 @@ fn what_this_process_remembers_counts_from_its_limit_on() {
     let settle = wait(Waiting::Settle, 1);
     edge(60, |n| trying(&|l| l.run = RunView::Failed { ago: secs(n) }), &settle, &answer);
     edge(60, |n| trying(&|l| l.memory.acting_for = secs(n)), &settle, &answer);
+    let unlisted = |n| {
+        let mut scene = whole();
+        scene.records.clear();
+        decide(
+            &look(vec![trial().attempted(1, 10)], scene).also(|l| l.run = RunView::Succeeded { ago: secs(n) }),
+            at(300),
+        )
+    };
+    edge(60, unlisted, &settle, &Action::Remove(Part::File));
 
     let ready = |damage: fn(&mut Scene), memory: &dyn Fn(&mut Memory)| {
         let mut scene = whole();

@@ -32,22 +32,34 @@ fn row_12_what_a_dead_run_sent_last_may_still_arrive() {
 }
 
 #[test]
-fn row_12_what_a_quick_run_has_made_may_not_be_listed_yet() {
+fn row_12_what_a_good_run_has_made_may_not_be_listed_yet() {
+    let ended = |ago| RunView::Succeeded { ago: Duration::from_secs(ago) };
     let parts: [fn(&mut Scene); 4] =
         [|s| s.tunnels.clear(), |s| s.records.clear(), |s| s.containers.clear(), |s| s.file = None];
     for unlisted in parts {
         let mut scene = whole();
         unlisted(&mut scene);
-        let made = look(vec![trial().attempted(1, 10)], scene).also(|l| l.run = RunView::Succeeded);
-        check(&made, 30, &wait(Waiting::Settle, 10));
-        check(&made, 65, &wait(Waiting::Settle, 5));
-        let Action::Remove(stray) = decide(&made, at(70)) else {
+        let made = |ago| look(vec![trial().attempted(1, 10)], scene.clone()).also(|l| l.run = ended(ago));
+        check(&made(0), 30, &wait(Waiting::Settle, 10));
+        check(&made(55), 30, &wait(Waiting::Settle, 5));
+        let Action::Remove(stray) = decide(&made(60), at(30)) else {
             panic!("what is missing after a minute is missing");
         };
         assert!(matches!(stray, Part::Record(..) | Part::File), "{stray}");
     }
-    let all = look(vec![trial().attempted(1, 10)], whole()).also(|l| l.run = RunView::Succeeded);
-    check(&all, 30, &wait(Waiting::Answer, 10));
+    let mut no_tunnel = whole();
+    no_tunnel.tunnels.clear();
+    // What the run of a trial has made that was refused meanwhile is not told from others' things without it.
+    let refused = || trial().attempted(1, 10).canceled().refused(Reason::NeverReady).refunded();
+    let beside = trial().named("sub_2", 20);
+    for trials in [vec![refused()], vec![refused(), beside]] {
+        let late = look(trials, no_tunnel.clone()).also(|l| l.run = ended(0));
+        check(&late, 30, &wait(Waiting::Settle, 10));
+    }
+    // Nothing is waited for that is there, or that was recorded.
+    check(&look(vec![trial().attempted(1, 10)], whole()).also(|l| l.run = ended(0)), 30, &wait(Waiting::Answer, 10));
+    let recorded = look(vec![trial().ready().canceled()], no_tunnel).also(|l| l.run = ended(0));
+    assert!(matches!(decide(&recorded, at(30)), Action::Remove(_)));
 }
 
 #[test]
