@@ -1,9 +1,9 @@
 //! Names that wait for the one place in which runs choose their container's number.
 //!
-//! Whoever bought first goes first, whenever it was heard of: a look that comes to nothing loses no place, and
-//! neither does a restart. One is called at a time: whoever is called reads Stripe and the machines, and all
-//! but one would find the lane taken again. It keeps nobody out: a name that is looked at just when the lane
-//! is free may start before the one that was called.
+//! Whoever bought first is called first, whenever it was heard of: a restart, or a look that comes to nothing,
+//! does not send it to the end. One is called at a time: whoever is called reads Stripe and the machines, and
+//! all but one would find the lane taken again. It keeps nobody out: a name that is looked at just when the
+//! lane is free may start before the one that was called.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -94,7 +94,7 @@ impl Engine {
 
     /// A name that is not looked at although it may have been called: it goes on waiting.
     pub(crate) fn wait_on(&self, name: &Subdomain, memory: &NameMemory) {
-        if let Some(ticket) = memory.ticket.clone().filter(|_| self.lane_taken()) {
+        if let Some(ticket) = memory.ticket.clone() {
             self.lane.wait(name, ticket);
         }
     }

@@ -32,7 +32,9 @@ impl Engine {
 
     async fn pass_with(&self, name: &Subdomain, memory: &mut NameMemory) -> Again {
         if let Some(at) = self.nothing_presses(name, memory) {
-            self.wait_on(name, memory);
+            if !self.is_alive(name) {
+                self.wait_on(name, memory);
+            }
             // What a listing showed before the next look may be older than what was heard just now.
             for id in self.names.known(name).subscriptions {
                 self.listed.forget(&id);
@@ -78,12 +80,15 @@ impl Engine {
     /// that time, and nothing that could be done about such a name is pressing; each look would cost a
     /// read. The run's end asks for a look, and so does the lane's.
     fn nothing_presses(&self, name: &Subdomain, memory: &NameMemory) -> Option<Monotonic> {
-        let provisioner = &self.ports.provisioner;
-        let alive = matches!(provisioner.look(name), RunView::Alive { .. });
+        let alive = self.is_alive(name);
         let waits = memory.ticket.is_some() && self.lane_taken() && !memory.has_failed();
         let next = memory.stripe_read.plus(PATIENT_LOOK_EVERY);
         let read_before = memory.stripe_read != Monotonic::default();
         ((alive || waits) && read_before && self.ports.clock.monotonic() < next).then_some(next)
+    }
+
+    fn is_alive(&self, name: &Subdomain) -> bool {
+        matches!(self.ports.provisioner.look(name), RunView::Alive { .. })
     }
 
     fn back_off(&self, memory: &mut NameMemory, asked: Option<Duration>) -> Again {

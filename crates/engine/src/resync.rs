@@ -112,9 +112,13 @@ impl Engine {
             let Some(name) = metadata::subdomain_of(&checkout.metadata, &self.settings.instance) else {
                 continue;
             };
+            let known = self.names.known(&name).subscriptions;
             self.see_session(&name, &checkout);
-            // One whose subscription is known is asked for with that, by the list that shows it.
-            if checkout.status == CheckoutStatus::Complete && checkout.subscription.is_none() {
+            // One that has a subscription is asked for with that, by the list that shows it, unless the name is
+            // worked on: whoever does so may not know of it.
+            let asked =
+                checkout.subscription.as_ref().is_some_and(|id| known.contains(id) || !self.queue.is_in_hand(&name));
+            if checkout.status == CheckoutStatus::Complete && !asked {
                 self.ask_for(&name);
             }
         }

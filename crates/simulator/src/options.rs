@@ -90,8 +90,10 @@ pub struct Options {
     pub heal_at: u64,
     /// Tunnels can't be removed for that many milliseconds after their container stopped.
     pub linger: u64,
-    /// Cloudflare's lists show how it was that many milliseconds ago.
-    pub list_lag: u64,
+    /// Cloudflare's list of tunnels shows how it was that many milliseconds ago …
+    pub tunnels_lag: u64,
+    /// … and its list of records.
+    pub records_lag: u64,
     /// Runs before a trial is given up.
     pub attempts_max: u32,
     /// A trial that is not ready after that long is given up, in seconds.
@@ -134,7 +136,8 @@ impl Options {
             workers: usize::try_from(chance.between(1, 4)).unwrap_or(1),
             heal_at: calm,
             linger: chance.between(0, 4) * MINUTE,
-            list_lag: u64::from(choose(chance, &[0, 0, 2_000, 10_000, LIST_LAG_MAX])),
+            tunnels_lag: u64::from(choose(chance, &[0, 0, 2_000, 10_000, LIST_LAG_MAX])),
+            records_lag: u64::from(choose(chance, &[0, 0, 2_000, 10_000, LIST_LAG_MAX])),
             attempts_max: if vmids == 12 { 3 } else { 8 },
             overdue_secs: if vmids == 8 { 2_700 } else { 7_200 },
         };
@@ -155,7 +158,7 @@ impl Options {
         self.vmids = 40;
         (self.calls, self.crashes, self.handovers, self.webhooks, self.gaps) = (0, 0, 0, 0, 0);
         (self.script, self.customers, self.operator, self.foreign) = (0, 0, 0, 0);
-        (self.skew_secs, self.leaps, self.linger, self.list_lag) = (0, 0, 0, 0);
+        (self.skew_secs, self.leaps, self.linger, self.tunnels_lag, self.records_lag) = (0, 0, 0, 0, 0);
         // As the service does by itself.
         (self.poll_secs, self.workers, self.ends_in_faults, self.window) = (5, 4, false, 100 * MINUTE);
         self.heal_at = self.window;

@@ -125,7 +125,7 @@ fn note_waits(world: &mut World, sub: usize) {
 fn seen_until(world: &World, parent: Pid, name: &Subdomain) -> u64 {
     let looked = world.processes.get(&parent).and_then(|process| process.looked.get(name));
     let began = looked.map_or(world.now, |looked| world.now - world.own_now().saturating_sub(*looked));
-    began.saturating_sub(world.options.list_lag)
+    began.saturating_sub(world.options.tunnels_lag.max(world.options.records_lag))
 }
 
 /// A process is gone: its runs die with it, within a second, or go on alone.

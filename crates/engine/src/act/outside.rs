@@ -19,6 +19,10 @@ use crate::reconcile::after;
 const RUN_LOOK: Duration = Duration::from_secs(60);
 /// How soon it is tried again where another run was just being started.
 const OTHERS_START: Duration = Duration::from_secs(1);
+/// How often the removal of a part is asked for at once: a container is stopped and then removed …
+const ASKED_MAX: u32 = 2;
+/// … and how soon it is looked again whether a part is gone after that.
+const STILL_LISTED_LOOK: Duration = Duration::from_secs(5);
 /// How soon a part that turned out not to be ours is looked at again.
 const NOT_OURS_LOOK: Duration = Duration::from_secs(10);
 
@@ -31,6 +35,10 @@ impl Engine {
             Removal::Asked => {
                 #[cfg(feature = "planted")]
                 work.memory.believed_gone.push(part.clone());
+                // It may be done already, and a list not show it yet.
+                if work.memory.asked_again(part) > ASKED_MAX {
+                    return Ok(After::Later(after(monotonic, STILL_LISTED_LOOK)));
+                }
                 Ok(After::LookAgain)
             }
             Removal::NotOurs => {

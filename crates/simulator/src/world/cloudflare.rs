@@ -129,7 +129,7 @@ impl Cloudflare {
 impl World {
     /// What a list of tunnels shows: how it was a moment ago.
     pub fn listed_tunnels(&self) -> Vec<Tunnel> {
-        let as_of = self.now.saturating_sub(self.options.list_lag);
+        let as_of = self.now.saturating_sub(self.options.tunnels_lag);
         let gone = self.cloudflare.gone.iter().filter(|(at, _)| *at > as_of).filter_map(|(_, gone)| match gone {
             Gone::Tunnel(tunnel) => Some(tunnel),
             Gone::Record(_) => None,
@@ -140,7 +140,7 @@ impl World {
 
     /// What a list of records shows: how it was a moment ago.
     pub fn listed_records(&self) -> Vec<(String, DnsRecord)> {
-        let as_of = self.now.saturating_sub(self.options.list_lag);
+        let as_of = self.now.saturating_sub(self.options.records_lag);
         let gone = self.cloudflare.gone.iter().filter(|(at, _)| *at > as_of).filter_map(|(_, gone)| match gone {
             Gone::Record(record) => Some(record),
             Gone::Tunnel(_) => None,

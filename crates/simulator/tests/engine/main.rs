@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics says what it lacks")]
 
+mod cleaning;
 mod disputes;
 mod lane;
 mod orders;
