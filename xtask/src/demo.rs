@@ -2,6 +2,7 @@
 
 mod fault;
 mod foreign;
+mod hold;
 mod life;
 mod order;
 mod server;
@@ -19,6 +20,7 @@ use crate::venv;
 pub(crate) use server::Server;
 
 pub(crate) use fault::{Fault, children, once as fault_of_step};
+pub(crate) use hold::Hold;
 pub(crate) use life::{answers, is_closed, is_ready, mails, subscription};
 pub(crate) use order::{COMPANY, foreign_record, form, order, order_and_pay, order_and_pay_with, pay};
 pub(crate) use server::{environment, start as start_server};

@@ -4,13 +4,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail, ensure};
-use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::demo::{
-    Server, children, fault_of_step, foreign_record, healthy, is_closed, is_ready, mails, order, order_and_pay, pay,
-    start_server, subscription,
+    Hold, Server, children, fault_of_step, foreign_record, healthy, is_closed, is_ready, mails, order, order_and_pay,
+    pay, start_server, subscription,
 };
 use crate::ports::free_port;
 use crate::processes::{build, root};
@@ -30,9 +29,6 @@ const CLOSED_MAX: Duration = Duration::from_secs(240);
 const SEVEN_DAYS_SECS: i64 = 7 * 86_400;
 /// A run that is alive so long after the service lingers; `cargo xtask crash` measures how long they take.
 const ORPHAN_MAX: Duration = Duration::from_secs(10);
-/// How long a call of the run is held back, in milliseconds: a run that nobody kills is sure to be seen as one
-/// that lingers. The script's client waits a minute for Cloudflare, so that it does not give up before.
-const HELD_BACK_MS: u64 = 50_000;
 
 struct Stage {
     bin: PathBuf,
@@ -178,7 +174,7 @@ async fn whole_lives(stage: &Stage, server: &Server, mixed: u64) -> anyhow::Resu
     };
     until("a refusal", READY_MAX, told).await?;
     let path = format!("/cloudflare/records/{}", record["id"].as_str().unwrap_or_default());
-    sandbox.control(Method::DELETE, &path, None).await?;
+    sandbox.control(reqwest::Method::DELETE, &path, None).await?;
     let ending: Vec<String> = array(&sandbox.get("/state/stripe").await?["subscriptions"])
         .iter()
         .filter(|trial| trial["status"] == "active")
@@ -218,18 +214,14 @@ async fn nothing_given_away(stage: &Stage, server: &Server) -> anyhow::Result<us
     Ok(wanted.len())
 }
 
-/// The service dies while its run waits for an answer that won't come in time: only a kill ends such a run. What
-/// is held back is a read, so that nothing comes of it after its asker's death.
+/// The service dies while its run waits for an answer that won't come in time: only a kill ends such a run.
 async fn killed_in_mid_run(stage: &Stage, mut server: Server, signal: Signal) -> anyhow::Result<Server> {
     let name = if signal == Signal::TERM { "term" } else { "kill" };
-    let held_back = json!({"service": "cloudflare", "method": "GET", "path": "*/cfd_tunnel/*/token",
-        "user_agent_not_prefix": "tamesuke/", "effect": {"kind": "delay", "ms": HELD_BACK_MS}});
-    let fault = stage.sandbox.post("/faults", held_back).await?["id"].clone();
+    let hold = Hold::begin(&stage.sandbox).await?;
     let session = order_and_pay(&stage.sandbox, &server, name).await?;
     let runs = until("a run that asks for its tunnel's token", READY_MAX, || async {
         let runs = children(server.pid());
-        let faults = stage.sandbox.get("/faults").await?;
-        let is_met = array(&faults).iter().any(|one| one["id"] == fault && one["hits"] != 0);
+        let is_met = hold.is_met(&stage.sandbox).await?;
         Ok(if is_met && !runs.is_empty() { Ok(runs) } else { Err(format!("{} runs, asked {is_met}", runs.len())) })
     })
     .await?;
@@ -243,7 +235,7 @@ async fn killed_in_mid_run(stage: &Stage, mut server: Server, signal: Signal) ->
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-    stage.sandbox.control(Method::DELETE, &format!("/faults/{fault}"), None).await?;
+    hold.end(&stage.sandbox).await?;
     let server = stage.serve(&[]).await?;
     stage.ready(name, &session).await?;
     Ok(server)
