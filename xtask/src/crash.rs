@@ -9,11 +9,11 @@ mod life;
 mod phase;
 mod round;
 mod standing;
+mod tally;
 mod trial;
 mod verdict;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +24,7 @@ use crate::processes::build;
 use crate::venv;
 use phase::Phase;
 use round::Round;
+use tally::Tally;
 use verdict::Verdict;
 
 /// How often and how it is crashed.
@@ -64,20 +65,11 @@ pub(crate) struct Outcome {
     pub(crate) verdict: Verdict,
     pub(crate) trials: usize,
     pub(crate) refunded: usize,
-    /// How long a script was seen alive after the service.
-    pub(crate) longest_outlived: Duration,
+    /// How long a script was seen alive after the service, of each kill of it.
+    pub(crate) outlived_by: Vec<Duration>,
+    /// Whether the service was killed while a run of it was held, which only a kill ends in time.
+    pub(crate) run_was_held: bool,
 }
-
-/// From so many rounds on, a script must have been killed alone. Each round owes one to the first run that
-/// it meets, so only rounds that met none at all can leave this open.
-const SCRIPT_ALONE_FROM_ROUNDS: u64 = 5;
-/// The share of kills that must hit a living run, in percent.
-const IN_RUN_MIN_PERCENT: usize = 50;
-/// No script may outlive the service by more …
-const OUTLIVES_MAX: Duration = Duration::from_secs(1);
-/// … both judged from so many rounds on: of a few, chance has more to say, and a test must not fail because
-/// the machine stood still for a second.
-const JUDGED_FROM_ROUNDS: u64 = 20;
 
 async fn play_all(options: &Options, seed: u64) -> anyhow::Result<Vec<(u64, anyhow::Result<Outcome>)>> {
     let python = venv::ensure("requirements.txt").await?;
@@ -112,34 +104,6 @@ async fn play_all(options: &Options, seed: u64) -> anyhow::Result<Vec<(u64, anyh
     }
 }
 
-/// How many kills there were, how many while a run was alive, and how many of a script alone.
-struct Kills {
-    all: usize,
-    in_run: usize,
-    of_script: usize,
-}
-
-fn print_kills(outcomes: &[&Outcome]) -> Kills {
-    let mut by_phase: BTreeMap<Phase, (usize, usize)> = BTreeMap::new();
-    for (phase, victim) in outcomes.iter().flat_map(|outcome| &outcome.kills) {
-        let counts = by_phase.entry(*phase).or_default();
-        match victim {
-            kill::Victim::Service => counts.0 += 1,
-            kill::Victim::Script => counts.1 += 1,
-        }
-    }
-    println!("| killed | the service | the script alone |\n| --- | --- | --- |");
-    for (phase, (services, scripts)) in &by_phase {
-        println!("| {phase} | {services} | {scripts} |");
-    }
-    let all: usize = by_phase.values().map(|(services, scripts)| services + scripts).sum();
-    let in_run: usize =
-        by_phase.iter().filter(|(phase, _)| phase.is_in_run()).map(|(_, (services, scripts))| services + scripts).sum();
-    let of_script = by_phase.values().map(|(_, scripts)| scripts).sum();
-    println!("{all} kills, {in_run} of them while a run was alive, {of_script} of the script alone");
-    Kills { all, in_run, of_script }
-}
-
 /// Runs all rounds and prints what they showed; gives the last line.
 pub(crate) async fn play(options: &Options) -> anyhow::Result<String> {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
@@ -147,7 +111,8 @@ pub(crate) async fn play(options: &Options) -> anyhow::Result<String> {
     let began = Instant::now();
     let outcomes = play_all(options, seed).await?;
     let played: Vec<&Outcome> = outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).collect();
-    let Kills { all: kills, in_run, of_script } = print_kills(&played);
+    let tally = Tally::of(&played);
+    tally.print();
     let sum = |count: fn(&Outcome) -> usize| played.iter().map(|outcome| count(outcome)).sum::<usize>();
     println!(
         "{} trials, {} of them refunded; seed {seed}, {} s",
@@ -155,8 +120,6 @@ pub(crate) async fn play(options: &Options) -> anyhow::Result<String> {
         sum(|o| o.refunded),
         began.elapsed().as_secs()
     );
-    let longest = played.iter().map(|outcome| outcome.longest_outlived).max().unwrap_or_default();
-    println!("no script was seen alive more than {} ms after the service", longest.as_millis());
     let others = sum(|o| o.verdict.others());
     if others > 0 {
         println!(
@@ -175,16 +138,7 @@ pub(crate) async fn play(options: &Options) -> anyhow::Result<String> {
     if played.len() < outcomes.len() || played.iter().any(|outcome| !outcome.verdict.is_clean()) {
         bail!("{line}; {others} other violations");
     }
-    let judged = options.rounds >= JUDGED_FROM_ROUNDS;
-    if judged && longest > OUTLIVES_MAX {
-        bail!("a script outlived the service by {} ms", longest.as_millis());
-    }
-    if in_run == 0 || (judged && in_run * 100 < kills * IN_RUN_MIN_PERCENT) {
-        bail!("only {in_run} of {kills} kills hit a living run");
-    }
-    if of_script == 0 && options.rounds >= SCRIPT_ALONE_FROM_ROUNDS {
-        bail!("no script was killed alone in {} rounds", options.rounds);
-    }
+    tally.judge(options.rounds)?;
     Ok(line)
 }
 

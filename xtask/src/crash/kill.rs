@@ -10,10 +10,12 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::phase::Phase;
 use super::round::Round;
-use crate::demo::Server;
+use crate::demo::{Hold, Server};
 use crate::draw::Draw;
 
-/// A script that is alive so long after the service lingers. How long they really take is measured beside it.
+/// A script that is alive so long after the service lingers. One that is left alone does not come that far by itself:
+/// it ends at its next word to the service that is gone, or with its last step, seconds later. So each round holds
+/// one back; how long the others take is counted beside it.
 const LINGERS_FROM: Duration = Duration::from_secs(20);
 /// A run to be hit is waited for that long; then whatever is there is hit …
 const RUN_WAIT_MAX: Duration = Duration::from_secs(6);
@@ -34,12 +36,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(4);
 const DEAD_MS: u64 = 300;
 
 /// Where in a run a kill is aimed at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Aim {
     /// That long after it was seen to be alive.
     At(Duration),
     /// That long after the script first asked for what the step needs.
     Step(u8, Duration),
+    /// In a call that only a kill ends in time.
+    Held(Hold),
 }
 
 impl Aim {
@@ -62,17 +66,25 @@ pub(crate) enum Victim {
 
 impl Round {
     /// Kills at a drawn instant and starts again what was killed. Once in a round, with the first kill that
-    /// meets a living run, it is the script alone.
+    /// meets a living run, it is the script alone; once the service, with a run that would linger.
     pub(super) async fn kill(&mut self, server: &mut Server, in_run_percent: u64) -> anyhow::Result<()> {
         let in_run = self.draw.percent(in_run_percent);
-        let aim = Aim::draw(&mut self.draw);
+        let mut aim = Aim::draw(&mut self.draw);
         let any_ms = Duration::from_millis(self.draw.between(0, ANY_MS));
         let script_alone = self.draw.percent(SCRIPT_ALONE_PERCENT) || !self.script_was_killed();
-        let runs = if in_run { self.wait_for_run(server, aim).await? } else { self.wait(server, any_ms).await? };
+        if in_run && !script_alone && !self.run_was_held {
+            aim = Aim::Held(Hold::begin(&self.sandbox).await?);
+        }
+        let runs = if in_run { self.wait_for_run(server, &aim).await? } else { self.wait(server, any_ms).await? };
         let victim = if script_alone && kill_all(&runs) > 0 { Victim::Script } else { Victim::Service };
         if victim == Victim::Service {
             server.signal(Signal::KILL).await.context("the service was dead before it was killed")?;
-            self.nothing_outlives(server.state_dir(), &runs).await?;
+            let outlived_by = self.nothing_outlives(server.state_dir(), &runs).await?;
+            self.outlived_by.push(outlived_by);
+        }
+        if let Aim::Held(hold) = aim {
+            self.run_was_held = !runs.is_empty() && hold.is_met(&self.sandbox).await?;
+            hold.end(&self.sandbox).await?;
         }
         let phase = if runs.is_empty() {
             Phase::of_state(&self.sandbox.get("/state").await?)
@@ -110,7 +122,7 @@ impl Round {
 
     /// Waits until a run is where the kill is aimed at, or until there was none for long; gives the runs
     /// that are alive then.
-    async fn wait_for_run(&mut self, server: &Server, aim: Aim) -> anyhow::Result<Vec<Pid>> {
+    async fn wait_for_run(&mut self, server: &Server, aim: &Aim) -> anyhow::Result<Vec<Pid>> {
         let (began, mut last_alive) = (Instant::now(), Instant::now());
         let mut seen: Option<Instant> = None;
         loop {
@@ -121,13 +133,14 @@ impl Round {
             }
             let there = match (aim, seen) {
                 (_, None) => false,
-                (Aim::At(into), Some(since)) => since.elapsed() >= into,
+                (Aim::At(into), Some(since)) => since.elapsed() >= *into,
                 (Aim::Step(step, into), Some(_)) => {
-                    if self.watch.phase(&self.sandbox).await? >= Phase::Step(step) {
-                        return self.wait(server, into).await;
+                    if self.watch.phase(&self.sandbox).await? >= Phase::Step(*step) {
+                        return self.wait(server, *into).await;
                     }
                     false
                 }
+                (Aim::Held(hold), Some(_)) => hold.is_met(&self.sandbox).await?,
             };
             if there || last_alive.elapsed() >= RUN_WAIT_MAX || began.elapsed() >= STEP_WAIT_MAX {
                 return Ok(alive);
@@ -137,24 +150,24 @@ impl Round {
     }
 
     /// After the service's end no script of it may stay alive: neither one that was seen, nor one that holds
-    /// a name's lock.
-    async fn nothing_outlives(&mut self, state: &Path, runs: &[Pid]) -> anyhow::Result<()> {
-        let died = Instant::now();
+    /// a name's lock. Gives how long one was seen to.
+    async fn nothing_outlives(&mut self, state: &Path, runs: &[Pid]) -> anyhow::Result<Duration> {
+        let (died, mut outlived_by) = (Instant::now(), Duration::ZERO);
         loop {
             let alive: Vec<String> = runs.iter().copied().filter(|pid| is_alive(*pid)).map(doing).collect();
             let held = held_locks(state)?;
             if alive.is_empty() && held.is_empty() {
-                return Ok(());
+                return Ok(outlived_by);
             }
-            self.longest_outlived = self.longest_outlived.max(died.elapsed());
-            if died.elapsed() > LINGERS_FROM {
+            outlived_by = died.elapsed();
+            if outlived_by > LINGERS_FROM {
                 let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
                 self.outlived.push(format!(
                     "processes {alive:?}, locks {held:?} after {} ms at a load of {}",
-                    died.elapsed().as_millis(),
+                    outlived_by.as_millis(),
                     load.trim(),
                 ));
-                return Ok(());
+                return Ok(outlived_by);
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

@@ -50,7 +50,10 @@ pub(super) struct Round {
     pub(super) draw: Draw,
     pub(super) kills: Vec<(Phase, Victim)>,
     pub(super) outlived: Vec<String>,
-    pub(super) longest_outlived: Duration,
+    /// How long a script was seen alive after the service, of each kill of it.
+    pub(super) outlived_by: Vec<Duration>,
+    /// Whether the service was killed while a run of it was held.
+    pub(super) run_was_held: bool,
     programs: Programs,
     number: u64,
     port: u16,
@@ -70,7 +73,8 @@ impl Round {
             draw: Draw::new(seed, number),
             kills: Vec::new(),
             outlived: Vec::new(),
-            longest_outlived: Duration::ZERO,
+            outlived_by: Vec::new(),
+            run_was_held: false,
             watch: Watch::default(),
             programs,
             number,
@@ -85,7 +89,8 @@ impl Round {
         let mut outcome = played.with_context(|| format!("the service's last lines:\n{tail}\n"))?;
         stopped?;
         outcome.verdict.outlived = round.outlived;
-        outcome.longest_outlived = round.longest_outlived;
+        outcome.outlived_by = round.outlived_by;
+        outcome.run_was_held = round.run_was_held;
         outcome.verdict.shared = round.shared;
         outcome.verdict.hollow = round.hollow;
         outcome.kills = round.kills;
