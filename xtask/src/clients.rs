@@ -46,11 +46,14 @@ pub(crate) async fn run() -> anyhow::Result<String> {
 async fn lives(python: &Path) -> anyhow::Result<()> {
     let dir = folders::make("lives")?;
     let (well, mended) = (dir.join("well.json"), dir.join("mended.json"));
-    println!("{}", demo::run_and_report(&demo::Options::once().recorded(&well)).await?.0);
-    println!(
-        "{}",
-        demo::run_and_report(&demo::Options::once().with_fault(demo::fault_of_step(8)).recorded(&mended)).await?.0
-    );
+    for options in [
+        demo::Options::once().recorded(&well),
+        demo::Options::once().with_fault(demo::fault_of_step(8)).recorded(&mended),
+    ] {
+        let (report, folder) = demo::run_and_report(&options).await?;
+        println!("{report}");
+        folders::remove(&folder);
+    }
     let status = Command::new(cargo())
         // All of the workspace's, or other features of what they share would be built first.
         .args(["test", "--quiet", "--workspace", "--test", "contract"])

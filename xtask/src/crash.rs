@@ -21,7 +21,7 @@ use anyhow::bail;
 use tokio::task::JoinSet;
 
 use crate::processes::build;
-use crate::venv;
+use crate::{folders, venv};
 use phase::Phase;
 use round::Round;
 use tally::Tally;
@@ -69,6 +69,8 @@ pub(crate) struct Outcome {
     pub(crate) outlived_by: Vec<Duration>,
     /// Whether the service was killed while a run of it was held, which only a kill ends in time.
     pub(crate) run_was_held: bool,
+    /// Where its log is.
+    pub(crate) folder: PathBuf,
 }
 
 async fn play_all(options: &Options, seed: u64) -> anyhow::Result<Vec<(u64, anyhow::Result<Outcome>)>> {
@@ -91,9 +93,11 @@ async fn play_all(options: &Options, seed: u64) -> anyhow::Result<Vec<(u64, anyh
         match &outcome {
             Ok(outcome) if outcome.verdict.is_clean() => {
                 eprintln!("round {number}: {} trials, {} kills", outcome.trials, outcome.kills.len());
+                folders::remove(&outcome.folder);
             }
             Ok(outcome) => eprintln!(
-                "round {number}: VIOLATED (--seed {seed} --first-round {number} --rounds 1): {:#?}",
+                "round {number}: VIOLATED (--seed {seed} --first-round {number} --rounds 1) in {}: {:#?}",
+                outcome.folder.display(),
                 outcome.verdict
             ),
             Err(error) => {

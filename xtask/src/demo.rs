@@ -162,10 +162,7 @@ pub(crate) async fn run_and_report(options: &Options) -> anyhow::Result<(Value, 
         std::fs::write(path, exchanges.to_string()).with_context(|| format!("{} can't be written", path.display()))?;
     }
     let ended = sandbox.stop().await;
-    let report = outcome.map_err(|error| match server.log_tail() {
-        Some(tail) if quiet => error.context(format!("the service's last lines:\n{tail}\n")),
-        Some(_) | None => error,
-    })?;
+    let report = outcome.map_err(|error| server.failed(error))?;
     stopped?;
     ended?;
     Ok((report, server.state_dir().to_owned()))

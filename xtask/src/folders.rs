@@ -29,7 +29,8 @@ pub(crate) fn remove(folder: &Path) {
     }
 }
 
-/// Removes all that were made since the last call, or keeps them and says where they are.
+/// Removes all that were made since the last call, or keeps those with a log and says where they are and how
+/// the log ends. It is said nowhere else, so that it is said once.
 pub(crate) fn settle(went_well: bool) {
     let made = MADE.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if went_well {
@@ -39,18 +40,15 @@ pub(crate) fn settle(went_well: bool) {
         return;
     }
     MADE.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    // Most failures have one; of hundreds of worlds each names the number of its port.
-    let said: Vec<_> = made.iter().filter(|folder| folder.join("server.log").exists()).collect();
-    for folder in &said {
-        eprintln!("kept: {}", folder.display());
-    }
-    // Where the folder goes with the machine, as in CI, these lines are all there is.
-    if let [folder] = said[..] {
-        eprintln!("{}", last_lines(&folder.join("server.log")));
-    }
-    for folder in made.iter().filter(|folder| !folder.join("server.log").exists()) {
-        // Nothing was said in it; best effort.
-        let _gone = std::fs::remove_dir_all(folder);
+    for folder in &made {
+        let log = folder.join("server.log");
+        if log.exists() {
+            // Where the folder goes with the machine, as in CI, these lines are all there is.
+            eprintln!("kept: {}, which ends with:\n{}", log.display(), last_lines(&log));
+        } else {
+            // Nothing was said in it; best effort.
+            let _gone = std::fs::remove_dir_all(folder);
+        }
     }
 }
 
@@ -61,7 +59,7 @@ fn last_lines(log: &Path) -> String {
         Err(error) => return format!("{} can't be read: {error}", log.display()),
     };
     let lines: Vec<&str> = text.lines().collect();
-    format!("its last lines:\n{}", lines[lines.len().saturating_sub(LINES)..].join("\n"))
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
 #[cfg(test)]
@@ -81,7 +79,19 @@ mod tests {
         std::fs::write(said.join("server.log"), "why").unwrap();
         settle(false);
         assert!(said.exists() && !silent.exists());
-        assert_eq!(last_lines(&said.join("server.log")), "its last lines:\nwhy");
         std::fs::remove_dir_all(said).unwrap();
+    }
+
+    #[test]
+    fn of_a_log_the_end_is_repeated_whatever_bytes_are_in_it() {
+        // No folder of those above: the other test removes them all.
+        let log = std::env::temp_dir().join(format!("tamesuke-log-{}", std::process::id()));
+        let lines: Vec<String> = (0..=LINES).map(|n| format!("line {n}")).collect();
+        std::fs::write(&log, lines.join("\n")).unwrap();
+        assert_eq!(last_lines(&log), lines[1..].join("\n"));
+        std::fs::write(&log, b"why\xff\nnot\n").unwrap();
+        assert_eq!(last_lines(&log), "why\u{fffd}\nnot");
+        std::fs::remove_file(&log).unwrap();
+        assert!(last_lines(&log).contains("can't be read"));
     }
 }

@@ -63,7 +63,7 @@ pub(crate) async fn run() -> anyhow::Result<String> {
                 folders::remove(&folder);
                 lived += 1;
             }
-            Ok((report, _)) => failed.push(format!("{name}: {report}")),
+            Ok((report, folder)) => failed.push(format!("{name}: {report}, its log is in {}", folder.display())),
             Err(error) => {
                 println!("{name} FAILED: {error:#}");
                 failed.push(format!("{name}: {error:#}"));

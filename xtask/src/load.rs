@@ -11,6 +11,8 @@ use std::time::Instant;
 
 use anyhow::bail;
 
+use crate::folders;
+
 /// What is loaded.
 #[derive(clap::Args, Debug, Clone)]
 pub(crate) struct Options {
@@ -60,6 +62,8 @@ async fn play_scenes(scenes: &[Scene], long: bool) -> anyhow::Result<String> {
             Scene::Callers => callers::play().await,
             Scene::Budget => budget::play().await,
         };
+        // Each is a world of its own, whose log tells nothing of another one's failure.
+        folders::settle(outcome.is_ok());
         let secs = began.elapsed().as_secs();
         let line = match outcome {
             Ok(counted) => format!("{scene:?}: {counted} ({secs} s)"),

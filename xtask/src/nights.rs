@@ -13,9 +13,10 @@ mod stripe;
 
 use std::sync::atomic::Ordering;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use serde_json::Value;
 
+use crate::folders;
 use crate::world::array;
 use service::Service;
 
@@ -42,9 +43,11 @@ async fn live(all: impl AsyncFn(&Service) -> anyhow::Result<()>) -> anyhow::Resu
     if outcome.is_ok() && nights > 0 {
         outcome = no_webhook_was_refused(&service).await;
     }
-    let tail = service.server.log_tail().unwrap_or_default();
+    let outcome = outcome.map_err(|error| service.server.failed(error));
+    let folder = service.server.state_dir().to_owned();
     service.stop().await?;
-    outcome.with_context(|| format!("the service's last lines:\n{tail}\n"))?;
+    outcome?;
+    folders::remove(&folder);
     Ok(nights)
 }
 

@@ -84,9 +84,8 @@ impl Round {
         };
         let mut server = round.start()?;
         let played = round.with_server(&mut server).await;
-        let tail = server.log_tail().unwrap_or_default();
         let stopped = server.stop().await;
-        let mut outcome = played.with_context(|| format!("the service's last lines:\n{tail}\n"))?;
+        let mut outcome = played.map_err(|error| server.failed(error))?;
         stopped?;
         outcome.verdict.outlived = round.outlived;
         outcome.outlived_by = round.outlived_by;
@@ -94,6 +93,7 @@ impl Round {
         outcome.verdict.shared = round.shared;
         outcome.verdict.hollow = round.hollow;
         outcome.kills = round.kills;
+        server.state_dir().clone_into(&mut outcome.folder);
         round.sandbox.stop().await?;
         Ok(outcome)
     }

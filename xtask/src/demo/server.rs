@@ -165,11 +165,12 @@ impl Server {
         Ok(())
     }
 
-    /// The last lines of its log.
-    pub(crate) fn log_tail(&self) -> Option<String> {
-        let text = std::fs::read_to_string(self.log.as_ref()?).ok()?;
-        let lines: Vec<&str> = text.lines().collect();
-        Some(lines[lines.len().saturating_sub(40)..].join("\n"))
+    /// An error of its world, with the log that belongs to it: of several that are kept, nobody could tell.
+    pub(crate) fn failed(&self, error: anyhow::Error) -> anyhow::Error {
+        match &self.log {
+            Some(log) => error.context(format!("the service's log is {}", log.display())),
+            None => error,
+        }
     }
 
     /// Stops it in order.
