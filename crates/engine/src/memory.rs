@@ -65,8 +65,9 @@ pub(crate) struct NameMemory {
     pub(crate) ticket: Option<Ticket>,
     /// An alert stands.
     pub(crate) alert_stands: bool,
-    /// The part whose removal was asked for last, and how often in a row.
-    removing: Option<(Part, u32)>,
+    /// The part whose removal was asked for last, and how often in a row. Boxed: there may be ten thousand names,
+    /// and few have one.
+    removing: Option<Box<(Part, u32)>>,
     /// Parts that a planted fault takes for gone.
     #[cfg(feature = "planted")]
     pub(crate) believed_gone: Vec<tamesuke_domain::parts::Part>,
@@ -201,9 +202,9 @@ impl NameMemory {
 
     /// Notes that a part's removal was asked for; gives how often in a row.
     pub(crate) fn asked_again(&mut self, part: &Part) -> u32 {
-        let before = self.removing.take().filter(|(last, _)| last == part).map_or(0, |(_, times)| times);
+        let before = self.removing.take().filter(|last| last.0 == *part).map_or(0, |last| last.1);
         let times = before.saturating_add(1);
-        self.removing = Some((part.clone(), times));
+        self.removing = Some(Box::new((part.clone(), times)));
         times
     }
 
