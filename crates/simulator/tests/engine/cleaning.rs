@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use tamesuke_simulator::executor::{Executor, Role};
 use tamesuke_simulator::fate::Fate;
 use tamesuke_simulator::op::Op;
 use tamesuke_simulator::options::LIST_LAG_MAX;
 use tamesuke_simulator::payments;
 
-use crate::{acting, bought, engine, run_beside, wait};
+use crate::{acting, bought, run_beside_engine, wait};
 
 #[test]
 fn what_a_list_still_shows_is_not_removed_over_and_over() {
@@ -17,11 +16,8 @@ fn what_a_list_still_shows_is_not_removed_over_and_over() {
         let mut world = link.world().lock();
         (world.options.tunnels_lag, world.options.records_lag) = (LIST_LAG_MAX.into(), LIST_LAG_MAX.into());
     }
-    let engine = engine(&link);
-    let mut executor = Executor::default();
-    executor.add(link.pid(), Role::Engine, Box::pin(async move { engine.run(std::future::pending()).await }));
     let its = link.clone();
-    run_beside(executor, &link, async move {
+    run_beside_engine(&link, async move {
         let calls = |op| its.world().lock().tally.calls.get(&(op, Fate::Fine)).copied().unwrap_or(0);
         let (_, sub) = bought(&its).await;
         wait(&its, Duration::from_secs(300)).await;

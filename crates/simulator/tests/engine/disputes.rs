@@ -7,7 +7,7 @@ use tamesuke_simulator::payments;
 use tamesuke_simulator::ports::Link;
 use tamesuke_simulator::world::{Shared, World};
 
-use crate::{bought, engine, run, run_beside, wait};
+use crate::{bought, engine, run, run_beside, run_beside_engine, wait};
 
 /// Whoever acts is gone, and the lease is free.
 fn hand_over(link: &Link) {
@@ -56,7 +56,6 @@ fn a_dispute_that_was_made_while_nobody_acted_is_told_of_unless_it_is_settled() 
         let world = Shared::new(World::still(1));
         let pid = world.lock().birth();
         let link = Link::new(world.clone(), pid);
-        let engine = engine(&link);
         let its = link.clone();
         run(&link, async move {
             let (_, sub) = bought(&its).await;
@@ -67,10 +66,8 @@ fn a_dispute_that_was_made_while_nobody_acted_is_told_of_unless_it_is_settled() 
             // Longer than the polls read back.
             wait(&its, Duration::from_secs(400)).await;
         });
-        let mut executor = Executor::default();
-        executor.add(pid, Role::Engine, Box::pin(async move { engine.run(std::future::pending()).await }));
         let its = link.clone();
-        run_beside(executor, &link, async move {
+        run_beside_engine(&link, async move {
             wait(&its, Duration::from_secs(900)).await;
             assert_eq!(notes(&its), told, "settled: {settled}");
         });

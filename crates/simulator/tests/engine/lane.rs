@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use tamesuke_simulator::executor::{Executor, Role};
 use tamesuke_simulator::fate::{Arranged, Fate};
 use tamesuke_simulator::op::Op;
 use tamesuke_simulator::ports::Link;
 
-use crate::{acting, bought_as, engine, run_beside, wait};
+use crate::{acting, bought_as, run, run_beside_engine, wait};
 
 /// What a look at a name reads at Stripe.
 const READS: [Op; 2] = [Op::ReadCheckout, Op::ReadSubscription];
@@ -36,11 +35,8 @@ async fn refuse_one_read(link: &Link) {
 #[test]
 fn whoever_pays_first_is_cloned_first_whatever_the_name() {
     let link = acting();
-    let engine = engine(&link);
-    let mut executor = Executor::default();
-    executor.add(link.pid(), Role::Engine, Box::pin(async move { engine.run(std::future::pending()).await }));
     let its = link.clone();
-    run_beside(executor, &link, async move {
+    run_beside_engine(&link, async move {
         let names = ["echo", "delta", "charlie", "bravo", "alfa"];
         for name in names {
             bought_as(&its, name).await;
@@ -56,11 +52,8 @@ fn whoever_pays_first_is_cloned_first_whatever_the_name() {
 #[test]
 fn who_is_called_and_cannot_start_leaves_the_lane_to_the_next() {
     let link = acting();
-    let engine = engine(&link);
-    let mut executor = Executor::default();
-    executor.add(link.pid(), Role::Engine, Box::pin(async move { engine.run(std::future::pending()).await }));
     let its = link.clone();
-    run_beside(executor, &link, async move {
+    run_beside_engine(&link, async move {
         for name in ["alfa", "bravo", "charlie"] {
             bought_as(&its, name).await;
             wait(&its, Duration::from_secs(6)).await;
@@ -83,17 +76,14 @@ fn a_restart_does_not_send_whoever_paid_first_to_the_end_of_the_line() {
     let link = acting();
     let its = link.clone();
     let names = ["echo", "delta", "charlie", "bravo", "alfa"];
-    run_beside(Executor::default(), &link, async move {
+    run(&link, async move {
         for name in names {
             bought_as(&its, name).await;
             wait(&its, Duration::from_secs(6)).await;
         }
     });
-    let engine = engine(&link);
-    let mut executor = Executor::default();
-    executor.add(link.pid(), Role::Engine, Box::pin(async move { engine.run(std::future::pending()).await }));
     let its = link.clone();
-    run_beside(executor, &link, async move {
+    run_beside_engine(&link, async move {
         wait(&its, Duration::from_secs(1_200)).await;
         let cloned = cloned(&its);
         // Stripe lists the newest first, and whoever is looked at while the lane is free need not wait.

@@ -33,6 +33,14 @@ fn run_beside(mut executor: Executor, link: &Link, story: impl Future<Output = (
     executor.play(link.world()).unwrap();
 }
 
+/// Runs a story beside the engine of the process that acts.
+fn run_beside_engine(link: &Link, story: impl Future<Output = ()> + 'static) {
+    let engine = engine(link);
+    let mut executor = Executor::default();
+    executor.add(link.pid(), Role::Engine, Box::pin(async move { engine.run(std::future::pending()).await }));
+    run_beside(executor, link, story);
+}
+
 async fn bought(link: &Link) -> (CheckoutId, usize) {
     bought_as(link, "acme").await
 }
